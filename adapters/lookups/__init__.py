@@ -1,0 +1,1 @@
+"""Lookups: places that know facts about addresses."""

@@ -1,0 +1,1 @@
+"""Queues: where batches wait, durably, for a worker."""

@@ -1,0 +1,1 @@
+"""Sources: places that hand out sightings."""

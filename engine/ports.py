@@ -1,0 +1,149 @@
+"""What the engine asks of the world. The docstrings are the contract; `tests/contracts` holds every adapter to it.
+
+Every method may raise `UnavailableError` (the engine waits and makes the same call again) unless it says otherwise.
+Every method may be cancelled at any await; it must then leave nothing behind that nobody owns.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from engine.delivery import Batch, Cursor, Delivery, Intake, Mark, Page, Written
+from engine.sighting import Facts
+
+
+class Source(Protocol):
+    """A place that hands out sightings, in order, and forgets what is confirmed."""
+
+    @property
+    def name(self) -> str:
+        """Unique among the sources of one queue; part of every batch's name."""
+        ...
+
+    async def fetch(self, cursor: Cursor) -> Page:
+        """Bring what comes after `cursor`.
+
+        The same cursor gives at least the same records; a page without records means nothing new. A source that
+        was reset answers with everything it has, under `page.end.epoch == cursor.epoch + 1`.
+        """
+        ...
+
+    async def front(self) -> Mark | None:
+        """The oldest record the source has not been told to forget; None when there is none. Changes nothing."""
+        ...
+
+    async def confirm(self, count: int) -> bool:
+        """Tell the source to forget its `count` oldest records. Sent exactly once, never repeated.
+
+        True: the source said it did. False: nobody knows. Raises UnavailableError only if it was surely not sent.
+        Cancelled: nobody knows.
+        """
+        ...
+
+
+class Queue(Protocol):
+    """The durable queue: at least once, one atomic step a method. One instance is one engine.
+
+    A *lease* runs for the queue's `lease_seconds` from claim or last renewal. Settling (`ack`, `nack`, `release`,
+    `dead_letter`) of a delivery that this engine no longer holds is harmless and changes nothing for its new holder,
+    except `ack`, which ends it for all (it is sent only after the commit).
+    """
+
+    async def acquire(self, source: str, seconds: float) -> bool:
+        """Become, or stay, the one engine that fetches and confirms `source`, for the next `seconds`."""
+        ...
+
+    async def resign(self, source: str) -> None:
+        """Give `source` up at once, if this engine holds it."""
+        ...
+
+    async def cursor(self, source: str) -> Cursor:
+        """The stored cursor; `Cursor()` before the first page."""
+        ...
+
+    async def put(self, intake: Intake) -> bool:
+        """Store batches, marks and cursor together, or nothing.
+
+        True: stored, now or by an earlier call whose answer was lost. False: refused, because the stored cursor is not
+        `intake.start` or another engine has acquired the source: read the cursor again.
+        """
+        ...
+
+    async def claim(self, limit: int, wait_seconds: float) -> Sequence[Delivery]:
+        """Take up to `limit` deliveries on lease; wait up to `wait_seconds` for the first.
+
+        Deliveries whose lease ran out, or that were released, or whose nack delay is over, come first. What cannot be
+        decoded goes to the queue's own dead letters and is not returned. Nothing is returned that this engine
+        already holds.
+        """
+        ...
+
+    async def renew(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Start the leases anew; return those this engine still holds."""
+        ...
+
+    async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Done: remove for good."""
+        ...
+
+    async def nack(self, delivery: Delivery, delay_seconds: float) -> None:
+        """Failed: claimable after `delay_seconds` (at most one lease), with `attempt + 1`."""
+        ...
+
+    async def release(self, deliveries: Sequence[Delivery]) -> None:
+        """Untouched: claimable at once by any engine, under the same `attempt`."""
+        ...
+
+    async def dead_letter(self, delivery: Delivery, reason: str) -> None:
+        """Hopeless: move to the queue's own dead letters, from where it is never claimed. Twice is once.
+
+        Its records stay unsettled: `debt` does not count past them, so the source is not told to forget them.
+        """
+        ...
+
+    async def depth(self) -> int:
+        """Batches not yet settled: waiting, delayed or on lease. Dead letters do not count."""
+        ...
+
+    async def debt(self, source: str, front: Mark, limit: int) -> int | None:
+        """How many stored marks of the current epoch, from `front` on, are settled without a gap; counts up to `limit`.
+
+        None when `front` is not among the stored marks (or has another fingerprint). Marks before it are forgotten:
+        the source no longer has those records.
+        """
+        ...
+
+
+class Lookup(Protocol):
+    """A place that knows facts about addresses."""
+
+    @property
+    def chunk_size(self) -> int:
+        """How many addresses one call may carry; calls are made side by side up to `enricher_concurrent`."""
+        ...
+
+    async def lookup(self, ips: Sequence[str]) -> Mapping[str, Facts]:
+        """Facts per address. An address nobody knows is absent, never an error."""
+        ...
+
+
+class Sink(Protocol):
+    """Where sightings end: one writer, used by one task at a time."""
+
+    async def write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
+        """Write sightings, node counters, rejected records and the ledger row in one transaction: all or nothing.
+
+        Writing the same batch, or any overlapping one, again changes nothing and counts the repeats as duplicates.
+        Raises RejectedError when the database will never take this batch.
+        """
+        ...
+
+
+class StartLog(Protocol):
+    """The engine's memory that does not roll back with the queue: kept in the database."""
+
+    async def record_start(self, source: str, within_seconds: float) -> int:
+        """Note that an engine now owns `source`; return how many ownerships began in the last `within_seconds`.
+
+        The very first one of a source is not counted, this one is.
+        """
+        ...
