@@ -73,6 +73,7 @@ class Batch:
     """Records of one page that are written together: sightings of one botnet type, and what was refused.
 
     `first` and `last` are the lowest and highest sequence number in it; `part` tells batches of one page apart.
+    `span` is set in a piece cut from a batch: from which to before which of its records.
     """
 
     source: str
@@ -84,6 +85,7 @@ class Batch:
     botnet_type: str
     sightings: Sequence[Sighting] = ()
     rejected: Sequence[Rejected] = ()
+    span: tuple[int, int] | None = None
 
     @property
     def size(self) -> int:
@@ -93,7 +95,8 @@ class Batch:
     @property
     def name(self) -> str:
         """Its name in logs and in the ledger: the same records of the same page have the same name."""
-        return f"{self.source}:{self.epoch}:{self.first}-{self.last}:{self.part}"
+        name = f"{self.source}:{self.epoch}:{self.first}-{self.last}:{self.part}"
+        return f"{name}[{self.span[0]}:{self.span[1]}]" if self.span else name
 
 
 @frozen
@@ -105,6 +108,23 @@ class Intake:
     end: Cursor
     batches: Sequence[Batch]
     marks: Sequence[Mark] = field(repr=False)
+
+
+class Debt(NamedTuple):
+    """What a source may forget: `owed` records from its front on are committed without a gap.
+
+    `moved` is how many stored records lie before the front, since the front of the observation before.
+    """
+
+    owed: int
+    moved: int
+
+
+class Start(NamedTuple):
+    """An entry of the start log. `pending` counts the recent ownerships whose last confirm may still be under way."""
+
+    id: int
+    pending: int
 
 
 @frozen

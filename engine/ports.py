@@ -7,7 +7,7 @@ Every method may be cancelled at any await; it must then leave nothing behind th
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from engine.delivery import Batch, Cursor, Delivery, Intake, Mark, Page, Written
+from engine.delivery import Batch, Cursor, Debt, Delivery, Intake, Mark, Page, Start, Written
 from engine.sighting import Facts
 
 
@@ -104,11 +104,13 @@ class Queue(Protocol):
         """Batches not yet settled: waiting, delayed or on lease. Dead letters do not count."""
         ...
 
-    async def debt(self, source: str, front: Mark, limit: int) -> int | None:
-        """How many stored marks of the current epoch, from `front` on, are settled without a gap; counts up to `limit`.
+    async def debt(self, source: str, front: Mark, limit: int, since: Mark | None = None) -> Debt | None:
+        """What `source` may be told to forget, given the oldest record it has.
 
-        None when `front` is not among the stored marks (or has another fingerprint). Marks before it are forgotten:
-        the source no longer has those records.
+        `owed`: how many stored marks of the current epoch, from `front` on, are settled without a gap; counted up to
+        `limit`. `moved`: how many stored marks lie from `since` up to before `front`; 0 without `since`. None when
+        `front` is not among the stored marks (or has another fingerprint). Marks before `front` may then be
+        forgotten: the source no longer has those records.
         """
         ...
 
@@ -139,11 +141,17 @@ class Sink(Protocol):
 
 
 class StartLog(Protocol):
-    """The engine's memory that does not roll back with the queue: kept in the database."""
+    """The engine's memory of ownerships, which does not roll back with the queue: kept in the database."""
 
-    async def record_start(self, source: str, within_seconds: float) -> int:
-        """Note that an engine now owns `source`; return how many ownerships began in the last `within_seconds`.
+    async def record_start(self, source: str, within_seconds: float) -> Start:
+        """Note that an engine now owns `source`.
 
-        The very first one of a source is not counted, this one is.
+        An entry is *pending* when the entry of the same source before it was never ended: the engine that made that
+        one may have a confirm under way. `Start.pending` counts the pending entries of the last `within_seconds`,
+        this one included; the first entry of a source is never pending.
         """
+        ...
+
+    async def record_end(self, starts: Sequence[Start]) -> None:
+        """Note that these ownerships ended with no confirm under way."""
         ...

@@ -1,0 +1,160 @@
+"""What is accepted as a sighting, and the reason where it is not. Pure: a record and the rules in, a value out."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
+
+from attrs import frozen
+
+from engine.delivery import RawRecord, Unreadable
+from engine.sighting import Sighting
+
+BOTNET_TYPE = re.compile(r"\A[a-z0-9_]{1,40}\Z")
+EVENT_TYPE_LIMIT = 64
+AHEAD_LIMIT = timedelta(hours=1)
+
+# ipaddress.is_global calls these global although nobody can call home from them.
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_SIX_TO_FOUR = IPv6Network("2002::/16")
+_ADDRESS_MEMORY = 65_536
+
+
+class RefusedError(ValueError):
+    """A record, or one field of it, is not acceptable; the text says which field, what it holds and what is allowed."""
+
+
+class Accepted(NamedTuple):
+    """A record that is a sighting, and the type of the botnet it was seen in."""
+
+    botnet_type: str
+    sighting: Sighting
+
+
+@frozen
+class Rules:
+    """What one source's records are held to. `botnet_types` empty allows every well-formed type."""
+
+    timezone: tzinfo = UTC
+    earliest: str = "2000-01-01 00:00:00"
+    allow_reserved: bool = False
+    botnet_types: frozenset[str] = frozenset()
+
+
+Reader = Callable[[RawRecord | Unreadable, int], Accepted]
+
+
+def reader(rules: Rules, now: datetime) -> Reader:
+    """Make the function that turns the records of one page into sightings; it raises RefusedError.
+
+    `now` (with zone) is when the page was received: nothing may have been seen more than an hour after it.
+    """
+    latest = _text_of(now.astimezone(UTC) + AHEAD_LIMIT)
+    earliest, zone, reserved_too, types = rules.earliest, rules.timezone, rules.allow_reserved, rules.botnet_types
+
+    def read(record: RawRecord | Unreadable, sequence: int) -> Accepted:
+        if isinstance(record, Unreadable):
+            raise RefusedError(record.reason)
+        ip = canonical_ip(record.ip, allow_reserved=reserved_too)
+        seen_at = utc_text(record.timestamp, zone)
+        if not earliest <= seen_at <= latest:
+            raise RefusedError(f"timestamp {seen_at} UTC is not between {earliest} and one hour from now ({latest})")
+        botnet_type = record.botnet_type
+        if not isinstance(botnet_type, str) or BOTNET_TYPE.match(botnet_type) is None:
+            raise RefusedError(f"botnet_type {_show(botnet_type)} does not match [a-z0-9_]{{1,40}}")
+        if types and botnet_type not in types:
+            raise RefusedError(f"botnet_type {botnet_type!r} is not in the configured botnet_types")
+        return Accepted(
+            botnet_type, Sighting(ip, seen_at, sequence, _is_cleanup(record.log_type), _event_type(record.event_type))
+        )
+
+    return read
+
+
+def canonical_ip(value: object, *, allow_reserved: bool) -> str:
+    """The canonical text of an address; IPv4-mapped IPv6 becomes IPv4. Raises RefusedError."""
+    if not isinstance(value, str):
+        raise RefusedError(f"ip {_show(value)} is not a text")
+    address, is_reserved = _parsed(value)
+    if address is None:
+        raise RefusedError(f"ip {_show(value)} is not an IPv4 or IPv6 address")
+    if is_reserved and not allow_reserved:
+        raise RefusedError(f"ip {address} is private, reserved or multicast (allow_reserved would accept it)")
+    return address
+
+
+@lru_cache(maxsize=_ADDRESS_MEMORY)
+def _parsed(text: str) -> tuple[str | None, bool]:
+    try:
+        address: IPv4Address | IPv6Address = ip_address(text)
+    except ValueError:
+        return None, False
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            return None, False
+        address = address.ipv4_mapped or address
+    return str(address), _is_reserved(address)
+
+
+def _is_reserved(address: IPv4Address | IPv6Address) -> bool:
+    if not address.is_global or address.is_multicast:
+        return True
+    if isinstance(address, IPv4Address):
+        return address.is_reserved
+    return address not in _GLOBAL_UNICAST or address in _SIX_TO_FOUR
+
+
+def utc_text(value: object, zone: tzinfo) -> str:
+    """An ISO 8601 timestamp as UTC text, fractions of a second cut off; without a zone it is read in `zone`.
+
+    Raises RefusedError.
+    """
+    if not isinstance(value, str):
+        raise RefusedError(f"timestamp {_show(value)} is not a text in ISO 8601")
+    try:
+        moment = datetime.fromisoformat(value)
+        if len(value) <= len("2026-W01-1") and ":" not in value:
+            raise RefusedError(f"timestamp {_show(value)} has no time of day")
+        if moment.tzinfo is None and zone is not UTC:
+            moment = moment.replace(tzinfo=zone)
+        if moment.tzinfo is not None and moment.tzinfo is not UTC:
+            moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        if isinstance(error, RefusedError):
+            raise
+        raise RefusedError(f"timestamp {_show(value)} is not a date and time in ISO 8601") from None
+    return _text_of(moment)
+
+
+def _text_of(moment: datetime) -> str:
+    return moment.isoformat(" ")[:19]
+
+
+def _is_cleanup(value: object) -> bool:
+    if value is None or value == "online":
+        return False
+    if value == "cleanup":
+        return True
+    raise RefusedError(f"log_type {_show(value)} is neither 'online' nor 'cleanup'")
+
+
+def _event_type(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise RefusedError(f"event_type {_show(value)} is not a text")
+    if len(value) > EVENT_TYPE_LIMIT:
+        raise RefusedError(f"event_type {_show(value)} is longer than {EVENT_TYPE_LIMIT} characters")
+    return value
+
+
+def _show(value: object, limit: int = 60) -> str:
+    """A value for a reason: what it is, never all of it."""
+    if value is None:
+        return "(missing)"
+    if isinstance(value, str | int | float | bool):
+        text = ascii(value) if not isinstance(value, int) or abs(value) < 10**limit else "of thousands of digits"
+        return text if len(text) <= limit else text[:limit] + "…"
+    return f"of type {type(value).__name__}"

@@ -1,0 +1,143 @@
+"""Tells a source to forget what the database has committed: never more than is there, each confirm sent once.
+
+Every step observes first: the oldest record of the source must be one we stored, and what is owed is counted from it
+up to the first delivery that is not committed. `engine.confirmation` has the arithmetic, and the reasons.
+"""
+
+import structlog
+import trio
+from attrs import define, field
+
+from engine.confirmation import Confirmation
+from engine.delivery import Mark, Start
+from engine.errors import UnavailableError
+from engine.ownership import Ownership
+from engine.ports import Queue, Source, StartLog
+from engine.stats import Stats
+
+CONFIRM_SECONDS = 10.0
+FAREWELL_SECONDS = 0.4
+ANSWER_SECONDS = 1.0
+
+
+@define(eq=False)
+class Confirmer:
+    """Confirms one source for one ownership. Only the engine that owns the source may run it."""
+
+    source: Source
+    queue: Queue
+    start_log: StartLog
+    ownership: Ownership
+    account: Confirmation
+    stats: Stats
+    _starts: list[Start] = field(factory=list, repr=False)
+    _pending: int = 0
+    _pending_until: float = 0.0
+    _is_noted: bool = False
+    _front: Mark | None = None
+    _stranger: Mark | None = None
+    _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
+
+    def source_was_reset(self) -> None:
+        """Observe anew, and hold a reserve: a confirm meant for the old records may still arrive."""
+        self._is_noted = False
+        self._front = None
+
+    async def _note_start(self) -> None:
+        """Note in the database that this engine now owns the source, or that it was reset.
+
+        Before any further confirm.
+        """
+        seconds = self.account.quarantine_seconds
+        start = await self.start_log.record_start(self.source.name, seconds)
+        self._starts.append(start)
+        self._pending, self._pending_until = start.pending, trio.current_time() + seconds
+        self._is_noted = True
+
+    async def farewell(self) -> None:
+        """Leave no reserve to the next ownership where no confirm of this one can still arrive."""
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_SECONDS):
+            if self.account.own == 0 and self._starts:
+                try:
+                    await self.start_log.record_end(self._starts)
+                except UnavailableError as error:
+                    self._log.debug("could not note the end", source=self.source.name, reason=str(error))
+
+    async def run(self, interval_seconds: float) -> None:
+        """Settle, wait, again, for ever."""
+        while True:
+            await self.settle()
+            await trio.sleep(interval_seconds)
+
+    async def settle(self) -> None:
+        """Confirm what is owed now, page by page, until nothing more may be confirmed."""
+        while await self._step():
+            pass
+
+    async def _step(self) -> bool:
+        """One probe and, where something is owed, one confirm; whether another step is worth while."""
+        try:
+            if not self._is_noted:
+                await self._note_start()
+            count = await self._observe()
+            if count == 0 or self.ownership.seconds_left() <= CONFIRM_SECONDS:
+                return False
+            return await self._send(count)
+        except UnavailableError as error:  # the fetcher waits for the same servers, and says so
+            self._log.debug("no confirm", source=self.source.name, reason=str(error))
+            return False
+
+    async def _observe(self) -> int:
+        front = await self.source.front()
+        if front is None:
+            return 0
+        pending = self._pending if trio.current_time() < self._pending_until else 0
+        enough = self.account.enough(pending)
+        debt = await self.queue.debt(self.source.name, front, enough, since=self._front)
+        if debt is None:
+            self._note_stranger(front)
+            return 0
+        self._front, self._stranger = front, None
+        self.account.front_moved(debt.moved, trio.current_time())
+        return self.account.allowed(debt.owed, pending)
+
+    def _note_stranger(self, front: Mark) -> None:
+        if front != self._stranger:
+            self._stranger = front
+            self._log.info(
+                "oldest record not stored here, confirming nothing", source=self.source.name, seq=front.sequence
+            )
+
+    async def _send(self, count: int) -> bool:
+        """Send one confirm; once it is under way a soft stop leaves it a second to be answered."""
+        self.account.sending(count, trio.current_time())
+        answered = False
+        async with trio.open_nursery() as nursery:
+            flight = trio.CancelScope(shield=True, deadline=trio.current_time() + CONFIRM_SECONDS)
+            nursery.start_soon(_hurry, flight)
+            with flight:
+                answered = await self._confirm(count)
+            nursery.cancel_scope.cancel()
+        return answered
+
+    async def _confirm(self, count: int) -> bool:
+        try:
+            answered = await self.source.confirm(count)
+        except UnavailableError:
+            self.account.never_sent()
+            return False
+        if answered:
+            self.account.answered()
+            self.stats.confirmed(count)
+            self._log.debug("confirmed", source=self.source.name, records=count)
+        else:
+            self._log.warning("confirm not answered, holding a reserve", source=self.source.name, records=count)
+        return answered
+
+
+async def _hurry(flight: trio.CancelScope) -> None:
+    """When this task is cancelled, leave the flight one more second."""
+    try:
+        await trio.sleep_forever()
+    finally:
+        flight.deadline = min(flight.deadline, trio.current_time() + ANSWER_SECONDS)

@@ -1,0 +1,104 @@
+"""Facts for addresses: one cache for all workers, and one look-up however many workers wait for the same address."""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import islice
+
+import trio
+from attrs import define, field
+
+from engine.errors import EngineError
+from engine.intake import chunks
+from engine.ports import Lookup
+from engine.sighting import Facts
+
+NOTHING = Facts()
+
+
+@define(eq=False)
+class _Flight:
+    """A look-up under way. Once it has landed there are facts, or an error, or neither if it was cancelled."""
+
+    landed: trio.Event = field(factory=trio.Event)
+    facts: Mapping[str, Facts] = field(factory=dict)
+    error: EngineError | None = None
+
+
+@define(eq=False)
+class Enrichment:
+    """The cache that all workers share. It holds at most `cache_size` addresses for `ttl_seconds` each.
+
+    An address that nobody knows is remembered as such. The oldest entries leave first.
+    """
+
+    lookup: Lookup
+    cache_size: int
+    ttl_seconds: float
+    _cache: dict[str, tuple[float, Facts]] = field(factory=dict, repr=False)
+    _flights: dict[str, _Flight] = field(factory=dict, repr=False)
+
+    async def facts(self, ips: AbstractSet[str], limiter: trio.CapacityLimiter) -> dict[str, Facts]:
+        """Facts for every address; at most `limiter` look-ups of the caller are in flight at once.
+
+        Raises the EngineError of a look-up of its own; a look-up of somebody else that fails is made again.
+        """
+        found: dict[str, Facts] = {}
+        while missing := self._from_cache(ips, found):
+            flying = {flight for ip in missing if (flight := self._flights.get(ip)) is not None}
+            grounded = [ip for ip in missing if ip not in self._flights]
+            if grounded:
+                found.update(await self._fly(grounded, limiter))
+            for flight in flying:
+                await flight.landed.wait()
+                found.update((ip, flight.facts[ip]) for ip in ips & flight.facts.keys())
+        return found
+
+    def _from_cache(self, ips: AbstractSet[str], found: dict[str, Facts]) -> list[str]:
+        """Move what the cache knows into `found`; return what is still missing there."""
+        now = trio.current_time()
+        cache = self._cache
+        missing = []
+        for ip in ips - found.keys():
+            entry = cache.get(ip)
+            if entry is not None and entry[0] > now:
+                found[ip] = entry[1]
+            else:
+                missing.append(ip)
+        return missing
+
+    async def _fly(self, ips: Sequence[str], limiter: trio.CapacityLimiter) -> dict[str, Facts]:
+        found: dict[str, Facts] = {}
+        flights = []
+        async with trio.open_nursery() as nursery:
+            for run in chunks(ips, self.lookup.chunk_size):
+                flight = _Flight()
+                flights.append(flight)
+                self._flights.update(dict.fromkeys(run, flight))
+                nursery.start_soon(self._look_up, run, flight, limiter)
+        for flight in flights:
+            if flight.error is not None:
+                raise flight.error
+            found.update(flight.facts)
+        return found
+
+    async def _look_up(self, ips: Sequence[str], flight: _Flight, limiter: trio.CapacityLimiter) -> None:
+        try:
+            async with limiter:
+                known = await self.lookup.lookup(ips)
+            flight.facts = {ip: known.get(ip, NOTHING) for ip in ips}
+            self._remember(flight.facts)
+        except EngineError as error:
+            flight.error = error
+        finally:
+            for ip in ips:
+                del self._flights[ip]
+            flight.landed.set()
+
+    def _remember(self, facts: Mapping[str, Facts]) -> None:
+        cache = self._cache
+        expires = trio.current_time() + self.ttl_seconds
+        for ip, known in facts.items():
+            cache.pop(ip, None)
+            cache[ip] = (expires, known)
+        for oldest in list(islice(cache, max(0, len(cache) - self.cache_size))):
+            del cache[oldest]

@@ -1,0 +1,93 @@
+"""A page becomes batches: records are read one by one, split by botnet type and cut to size. Pure."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from attrs import define, field
+
+from engine.acceptance import RefusedError, Rules, reader
+from engine.delivery import Batch, Intake, Page
+from engine.sighting import Rejected, Sighting
+
+T = TypeVar("T")
+
+REFUSED_ONLY = ""
+"""The botnet type of a batch that holds refused records and no sighting."""
+
+
+def prepare(page: Page, rules: Rules, batch_size: int) -> Intake:
+    """Make the queue's intake of a page: every record is in exactly one batch, as a sighting or as a rejection."""
+    sorting = _sort(page, rules)
+    batches: list[Batch] = []
+    for botnet_type, sightings in sorting.accepted.items():
+        for seen in chunks(sightings, batch_size):
+            numbers = [sighting.sequence for sighting in seen]
+            batches.append(_batch(page, len(batches), numbers, botnet_type=botnet_type, sightings=seen))
+    for refused in chunks(sorting.rejected, batch_size):
+        numbers = [number for number, _ in refused]
+        rejected = [letter for _, letter in refused]
+        batches.append(_batch(page, len(batches), numbers, rejected=rejected))
+    return Intake(page.source, page.start, page.end, batches, page.marks)
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Cut into runs of at most `size`."""
+    for begin in range(0, len(items), size):
+        yield items[begin : begin + size]
+
+
+@define
+class _Sorting:
+    """The records of a page, sorted. A rejection keeps the number that places it for the confirmer."""
+
+    accepted: dict[str, list[Sighting]] = field(factory=dict)
+    rejected: list[tuple[int, Rejected]] = field(factory=list)
+
+
+def _sort(page: Page, rules: Rules) -> _Sorting:
+    read = reader(rules, datetime.fromisoformat(page.received_at).replace(tzinfo=UTC))
+    sorting = _Sorting()
+    accepted = sorting.accepted
+    originals: Sequence[bytes] | None = None
+    anchor = page.start.sequence if page.start.epoch == page.end.epoch else 0
+    strays = 0
+    for index, (record, number) in enumerate(zip(page.records, page.sequences, strict=True)):
+        if number is not None and number > anchor:
+            anchor, strays = number, 0
+        else:  # no number, or one that steps back: placed behind the last good one
+            strays += 1
+        try:
+            botnet_type, sighting = read(record, anchor)
+        except RefusedError as refusal:
+            originals = page.originals() if originals is None else originals
+            position = f"{anchor}+{strays}" if strays else str(anchor)
+            sorting.rejected.append((anchor, Rejected(position, "fetch", str(refusal), originals[index])))
+            continue
+        if botnet_type in accepted:
+            accepted[botnet_type].append(sighting)
+        else:
+            accepted[botnet_type] = [sighting]
+    return sorting
+
+
+def _batch(  # noqa: PLR0913 - a batch is all of these
+    page: Page,
+    part: int,
+    numbers: Sequence[int],
+    *,
+    botnet_type: str = REFUSED_ONLY,
+    sightings: Sequence[Sighting] = (),
+    rejected: Sequence[Rejected] = (),
+) -> Batch:
+    return Batch(
+        source=page.source,
+        epoch=page.end.epoch,
+        first=min(numbers),
+        last=max(numbers),
+        part=part,
+        received_at=page.received_at,
+        botnet_type=botnet_type,
+        sightings=sightings,
+        rejected=rejected,
+    )

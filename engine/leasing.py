@@ -1,0 +1,77 @@
+"""Takes deliveries on lease for the workers, keeps their leases alive, and gives back what was not finished."""
+
+import structlog
+import trio
+from attrs import define, field
+
+from engine.delivery import Delivery
+from engine.errors import UnavailableError
+from engine.outage import Outage
+from engine.ports import Queue
+
+RELEASE_SECONDS = 0.5
+
+
+@define(eq=False)
+class Leasing:
+    """All deliveries this engine has on lease: claimed, and not yet settled by a worker."""
+
+    queue: Queue
+    outage: Outage
+    claim_limit: int
+    wait_seconds: float
+    renew_seconds: float
+    held: dict[str, Delivery] = field(factory=dict, repr=False)
+    _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
+
+    async def claim_into(self, channel: trio.MemorySendChannel[Delivery]) -> None:
+        """Claim for ever, handing over one by one: a channel nobody reads stops the claiming.
+
+        Closes the channel when cancelled; what it had not handed over is released by `release_all`.
+        """
+        async with channel:
+            while True:
+                deliveries = await self.outage.wait_for(self.queue.claim, self.claim_limit, self.wait_seconds)
+                self.held.update((delivery.id, delivery) for delivery in deliveries)
+                waiting = {delivery.id: delivery for delivery in deliveries}
+                try:
+                    for delivery in deliveries:
+                        await channel.send(delivery)
+                        del waiting[delivery.id]
+                finally:
+                    await self._release(list(waiting.values()))
+
+    async def renew(self) -> None:
+        """Renew all leases for ever."""
+        while True:
+            await trio.sleep(self.renew_seconds)
+            held = list(self.held.values())
+            if held:
+                kept = await self.outage.wait_for(self.queue.renew, held)
+                if len(kept) < len(held):
+                    lost = {delivery.id for delivery in held} - {delivery.id for delivery in kept}
+                    self._log.warning(
+                        "leases lost, others may write the same again", deliveries=sorted(lost & self.held.keys())
+                    )
+
+    def settled(self, delivery: Delivery) -> None:
+        """A worker is done with it."""
+        self.held.pop(delivery.id, None)
+
+    async def release_all(self) -> None:
+        """Give everything back that is still held, within half a second, whatever has been cancelled."""
+        await self._release(list(self.held.values()))
+
+    async def _release(self, deliveries: list[Delivery]) -> None:
+        if not deliveries:
+            return
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + RELEASE_SECONDS):
+            try:
+                await self.queue.release(deliveries)
+                self._log.info("released", deliveries=len(deliveries))
+            except UnavailableError as error:
+                self._log.warning(
+                    "could not release, the leases will run out", deliveries=len(deliveries), reason=str(error)
+                )
+            for delivery in deliveries:
+                self.held.pop(delivery.id, None)

@@ -1,0 +1,160 @@
+"""Delivery -> enrich -> sink -> settle: what happens to one batch, and to the one bad record in it."""
+
+import json
+from collections.abc import Iterator, Mapping
+
+import structlog
+import trio
+from attrs import define, evolve, field, frozen
+
+from engine.delivery import Batch, Delivery, Written
+from engine.enrichment import Enrichment
+from engine.errors import RejectedError
+from engine.leasing import Leasing
+from engine.outage import Outage
+from engine.ports import Queue, Sink
+from engine.sighting import Facts, Rejected
+from engine.stats import Stats
+
+
+@frozen
+class Trying:
+    """How a worker goes about failures. `db_batch_size` None: a delivery is one transaction."""
+
+    max_retries: int
+    retry_delay_seconds: float
+    db_batch_size: int | None = None
+
+
+@frozen
+class Outages:
+    """What is known of the servers a worker depends on; shared by all workers."""
+
+    queue: Outage
+    lookup: Outage
+    database: Outage
+
+
+@define(eq=False)
+class Worker:
+    """One worker: one delivery at a time, from the channel to the database."""
+
+    name: str
+    queue: Queue
+    leasing: Leasing
+    enrichment: Enrichment
+    limiter: trio.CapacityLimiter
+    trying: Trying
+    outages: Outages
+    stats: Stats
+    _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
+
+    async def run(self, sink: Sink, deliveries: trio.MemoryReceiveChannel[Delivery]) -> None:
+        """Work until the channel is closed and empty."""
+        self._log.info("worker started", worker=self.name)
+        async with deliveries:
+            async for delivery in deliveries:
+                await self._handle(sink, delivery)
+
+    async def _handle(self, sink: Sink, delivery: Delivery) -> None:
+        began = trio.current_time()
+        try:
+            written = await self._write_pieces(sink, delivery)
+        except _LaterError as later:
+            await self.outages.queue.wait_for(self.queue.nack, delivery, self.trying.retry_delay_seconds)
+            self._log.warning("batch failed, trying again later", **self._about(delivery), reason=str(later))
+        except RejectedError as refusal:
+            await self.outages.queue.wait_for(self.queue.dead_letter, delivery, refusal.reason)
+            self._log.error(
+                "not even its dead letters can be stored, moved to the queue's own", **self._about(delivery)
+            )
+        else:
+            await self.outages.queue.wait_for(self.queue.ack, [delivery])
+            self.stats.settled(delivery.batch, written)
+            self._report(delivery, written, trio.current_time() - began)
+        self.leasing.settled(delivery)
+
+    async def _write_pieces(self, sink: Sink, delivery: Delivery) -> Written:
+        batch = delivery.batch
+        facts = await self.outages.lookup.wait_for(
+            self.enrichment.facts, {sighting.ip for sighting in batch.sightings}, self.limiter
+        )
+        total = Written()
+        for piece in pieces(batch, self.trying.db_batch_size):
+            total = total.plus(await self._write(sink, piece, facts, delivery.attempt))
+        return total
+
+    async def _write(self, sink: Sink, batch: Batch, facts: Mapping[str, Facts], attempt: int) -> Written:
+        """Write a batch; where it is refused, halve it until the bad record is alone, and bury that one."""
+        try:
+            return await self.outages.database.wait_for(sink.write, batch, facts)
+        except RejectedError as refusal:
+            if not refusal.certain and attempt <= self.trying.max_retries:
+                raise _LaterError(refusal.reason) from refusal
+            if batch.size == 1 and not batch.sightings:
+                raise
+            halves = [bury(batch, refusal.reason, attempt)] if batch.size == 1 else halve(batch)
+        total = Written()
+        for half in halves:
+            total = total.plus(await self._write(sink, half, facts, attempt))
+        return total
+
+    def _about(self, delivery: Delivery) -> dict[str, object]:
+        return {
+            "worker": self.name,
+            "delivery": delivery.id,
+            "batch": delivery.batch.name,
+            "botnet_type": delivery.batch.botnet_type or "-",
+            "attempt": delivery.attempt,
+        }
+
+    def _report(self, delivery: Delivery, written: Written, seconds: float) -> None:
+        batch = delivery.batch
+        self._log.info(
+            "batch written",
+            **self._about(delivery),
+            processed=batch.size,
+            errors=batch.size - written.written - written.duplicates,
+            written=written.written,
+            duplicates=written.duplicates,
+            seconds=round(seconds, 3),
+        )
+
+
+class _LaterError(Exception):
+    """The batch failed for a reason nobody knows, and has tries left."""
+
+
+def pieces(batch: Batch, size: int | None) -> Iterator[Batch]:
+    """Cut a batch into pieces of at most `size` records, one transaction each; None leaves it whole."""
+    if size is None or batch.size <= size:
+        yield batch
+        return
+    for begin in range(0, batch.size, size):
+        yield cut(batch, begin, begin + size)
+
+
+def halve(batch: Batch) -> list[Batch]:
+    """Two halves of a batch of at least two records."""
+    middle = batch.size // 2
+    return [cut(batch, 0, middle), cut(batch, middle, batch.size)]
+
+
+def cut(batch: Batch, begin: int, end: int) -> Batch:
+    """The records `begin` to `end` of a batch, sightings counted before rejections, under a name of their own."""
+    border = len(batch.sightings)
+    offset = batch.span[0] if batch.span else 0
+    return evolve(
+        batch,
+        span=(offset + begin, offset + min(end, batch.size)),
+        sightings=batch.sightings[begin:end],
+        rejected=batch.rejected[max(0, begin - border) : max(0, end - border)],
+    )
+
+
+def bury(batch: Batch, reason: str, attempts: int) -> Batch:
+    """A batch of one sighting that the database refuses, as a batch of one rejection."""
+    (sighting,) = batch.sightings
+    original = json.dumps({"botnet_type": batch.botnet_type, **sighting._asdict()}).encode()
+    rejected = Rejected(str(sighting.sequence), "write", reason, original, attempts)
+    return evolve(batch, sightings=(), rejected=[rejected])
