@@ -115,8 +115,8 @@ def utc_text(value: object, zone: tzinfo) -> str:
         raise RefusedError(f"timestamp {_show(value)} is not a text in ISO 8601")
     try:
         moment = datetime.fromisoformat(value)
-        if len(value) <= len("2026-W01-1") and ":" not in value:
-            raise RefusedError(f"timestamp {_show(value)} has no time of day")
+        if len(value) <= len("2026-W01-1") or "\0" in value:  # a date alone; a NUL that fromisoformat overlooks
+            raise RefusedError(f"timestamp {_show(value)} is not a date and time in ISO 8601")
         if moment.tzinfo is None and zone is not UTC:
             moment = moment.replace(tzinfo=zone)
         if moment.tzinfo is not None and moment.tzinfo is not UTC:

@@ -1,0 +1,190 @@
+"""What is accepted as a sighting, field by field."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.acceptance import Accepted, RefusedError, Rules, canonical_ip, reader, utc_text
+from engine.delivery import Unreadable
+from engine.sighting import Sighting
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+
+
+def record(**changes: object) -> SimpleNamespace:
+    """A good record, changed."""
+    fields: dict[str, object] = {
+        "ip": "152.140.34.95",
+        "timestamp": "2026-11-20T00:00:01",
+        "botnet_type": "ramnit",
+        "log_type": "online",
+        "event_type": None,
+    }
+    return SimpleNamespace(**(fields | changes))
+
+
+def read(rules: Rules = Rules(), **changes: object) -> Accepted:  # noqa: B008 - frozen
+    """Read a good record, changed, as number 7."""
+    return reader(rules, NOW)(record(**changes), 7)
+
+
+def test_a_good_record_is_a_sighting() -> None:
+    """Every field of a good record arrives."""
+    assert read(event_type="beacon") == Accepted(
+        "ramnit", Sighting("152.140.34.95", "2026-11-20 00:00:01", 7, cleanup=False, event_type="beacon")
+    )
+
+
+def test_cleanup_is_told_apart() -> None:
+    """log_type decides; without one a record is a sighting."""
+    assert read(log_type="cleanup").sighting.cleanup
+    assert not read(log_type=None).sighting.cleanup
+
+
+@pytest.mark.parametrize(
+    ("given_ip", "canonical"),
+    [
+        ("8.8.8.8", "8.8.8.8"),
+        ("2A00:1450:4001:0:0:0:0:200E", "2a00:1450:4001::200e"),
+        ("::ffff:8.8.4.4", "8.8.4.4"),
+        ("::ffff:808:404", "8.8.4.4"),
+    ],
+)
+def test_addresses_become_canonical(given_ip: str, canonical: str) -> None:
+    """One address has one spelling, or the database would count it twice."""
+    assert canonical_ip(given_ip, allow_reserved=False) == canonical
+
+
+@pytest.mark.parametrize(
+    "ip",
+    ["10.0.0.1", "127.0.0.1", "192.168.1.1", "169.254.1.1", "0.0.0.0", "255.255.255.255", "224.0.0.251", "240.0.0.1",
+     "100.64.0.1", "192.0.2.1", "::", "::1", "fe80::1", "fc00::1", "ff02::1", "2001:db8::1", "2002:808:808::1",
+     "64:ff9b::808:808", "::8.8.8.8", "::ffff:10.0.0.1", "4000::1"],
+)  # fmt: skip
+def test_reserved_addresses_need_permission(ip: str) -> None:
+    """Nobody calls home from these, unless the operator says so."""
+    with pytest.raises(RefusedError, match="allow_reserved"):
+        canonical_ip(ip, allow_reserved=False)
+    assert canonical_ip(ip, allow_reserved=True)
+
+
+@pytest.mark.parametrize(
+    "ip",
+    ["", "999.1.1.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.4\n", " 1.2.3.4", "1.2.3.4/24", "fe80::1%eth0",
+     "\uff11.2.3.4", "1.2.3.4\x00", "example.com", None, 16909060, True, b"1.2.3.4", ["1.2.3.4"], {"ip": "1.2.3.4"}],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(ip: object) -> None:
+    """Even with reserved addresses allowed; an integer is not an address although ipaddress would take it."""
+    with pytest.raises(RefusedError, match="^ip "):
+        canonical_ip(ip, allow_reserved=True)
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "zone", "utc"),
+    [
+        ("2026-11-20T00:00:01", "UTC", "2026-11-20 00:00:01"),
+        ("2026-11-20 00:00:01.999999", "UTC", "2026-11-20 00:00:01"),
+        ("2026-11-20T00:00:01Z", "Asia/Shanghai", "2026-11-20 00:00:01"),
+        ("2026-11-20T00:00:01+08:00", "UTC", "2026-11-19 16:00:01"),
+        ("2026-11-20T00:00:01", "Asia/Shanghai", "2026-11-19 16:00:01"),
+        ("2026-07-01T12:00:00", "Europe/Berlin", "2026-07-01 10:00:00"),
+        ("20261120T000001", "UTC", "2026-11-20 00:00:01"),
+        ("2026-11-20T00:00", "UTC", "2026-11-20 00:00:00"),
+        ("2026-11-20T00:00:01-00:00:30.5", "UTC", "2026-11-20 00:00:31"),
+    ],
+)
+def test_timestamps_become_utc_to_the_second(timestamp: str, zone: str, utc: str) -> None:
+    """Without a zone a timestamp is the source's local time; fractions are cut off, never rounded."""
+    assert utc_text(timestamp, UTC if zone == "UTC" else ZoneInfo(zone)) == utc
+
+
+@pytest.mark.parametrize(
+    "timestamp",
+    ["", "yesterday", "2026-11-20", "20261120", "2026-W01-1", "2026-02-30T00:00:00", "2026-11-20T25:00:00", 1763596801,
+     None, 1.5, True, [], "2026-11-20T00:00:01\x00", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"],
+)  # fmt: skip
+def test_what_is_no_moment_is_refused(timestamp: object) -> None:
+    """A date without a time of day is none either, and the calendar's edges do not crash."""
+    with pytest.raises(RefusedError, match="^timestamp "):
+        utc_text(timestamp, UTC)
+
+
+@given(st.datetimes(timezones=st.timezones()))
+def test_any_moment_with_a_zone_is_the_same_moment_in_utc(moment: datetime) -> None:
+    """The text names the same second as the moment it was made of."""
+    try:
+        expected = moment.astimezone(UTC).replace(microsecond=0, tzinfo=None)
+    except OverflowError:
+        return
+    fixed = moment.astimezone(UTC) if moment.utcoffset() != moment.replace(fold=1 - moment.fold).utcoffset() else moment
+    assert datetime.fromisoformat(utc_text(fixed.isoformat(), UTC)) == expected
+
+
+def test_the_window_of_time() -> None:
+    """An hour ahead is the last accepted second, `earliest` the first."""
+    rules = Rules(earliest="2026-01-01 00:00:00")
+    ahead = (NOW + timedelta(hours=1)).replace(tzinfo=None)
+    assert read(rules, timestamp=ahead.isoformat())
+    assert read(rules, timestamp="2026-01-01T00:00:00")
+    for outside in [
+        (ahead + timedelta(seconds=1)).isoformat(),
+        "2025-12-31T23:59:59",
+        "1970-01-01T00:00:00",
+        "9999-01-01T00:00:00",
+    ]:
+        with pytest.raises(RefusedError, match="is not between"):
+            read(rules, timestamp=outside)
+
+
+@pytest.mark.parametrize(
+    "botnet_type", ["", "Ramnit", "a b", "x" * 300, "a`; DROP TABLE x", "a\n", "ramnit'", "é", None, 5, ["a"]]
+)
+def test_botnet_types_are_names(botnet_type: object) -> None:
+    """What could not be part of a table's name never gets near one."""
+    with pytest.raises(RefusedError, match=r"^botnet_type .*\[a-z0-9_\]"):
+        read(botnet_type=botnet_type)
+
+
+def test_a_list_of_botnet_types_is_the_whole_list() -> None:
+    """With `botnet_types` set, a well-formed stranger is refused."""
+    rules = Rules(botnet_types=frozenset({"mirai"}))
+    assert read(rules, botnet_type="mirai")
+    with pytest.raises(RefusedError, match="configured botnet_types"):
+        read(rules, botnet_type="ramnit")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"log_type": "offline"}, {"log_type": 1}, {"event_type": 5}, {"event_type": "x" * 65}, {"event_type": {"a": 1}}],
+)
+def test_other_fields_of_a_wrong_kind(changes: dict[str, object]) -> None:
+    """Each is refused with its name first."""
+    (name,) = changes
+    with pytest.raises(RefusedError, match=f"^{name} "):
+        read(**changes)
+
+
+def test_an_unreadable_record_keeps_its_reason() -> None:
+    """What the source could not even decode is refused for the source's reason."""
+    with pytest.raises(RefusedError, match="not an object"):
+        reader(Rules(), NOW)(Unreadable("not an object"), 1)
+
+
+@given(st.from_type(object) | st.text() | st.integers() | st.floats() | st.binary() | st.lists(st.none()))
+def test_no_value_crashes_the_reader(value: object) -> None:
+    """Whatever stands in whatever field: accepted or refused, and a reason is never long."""
+    for name in ("ip", "timestamp", "botnet_type", "log_type", "event_type"):
+        try:
+            read(**{name: value})
+        except RefusedError as refusal:
+            assert len(str(refusal)) < 250
+
+
+def test_a_number_of_thousands_of_digits_is_not_printed() -> None:
+    """Python itself refuses to print it."""
+    with pytest.raises(RefusedError, match="thousands of digits"):
+        read(ip=10**5000)
