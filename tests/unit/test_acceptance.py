@@ -1,6 +1,7 @@
 """What is accepted as a sighting, field by field."""
 
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
@@ -188,3 +189,15 @@ def test_a_number_of_thousands_of_digits_is_not_printed() -> None:
     """Python itself refuses to print it."""
     with pytest.raises(RefusedError, match="thousands of digits"):
         read(ip=10**5000)
+
+
+@given(st.ip_addresses(v=4) | st.ip_addresses(v=4).map(lambda ip: IPv4Address(int(ip) >> 8 << 8)))
+def test_reserved_is_what_the_standard_library_says(ip: IPv4Address) -> None:
+    """For IPv4 our table agrees with ipaddress, whose is_global overlooks multicast and class E only."""
+    expected = not ip.is_global or ip.is_multicast or ip.is_reserved
+    try:
+        canonical_ip(str(ip), allow_reserved=False)
+    except RefusedError:
+        assert expected
+    else:
+        assert not expected
