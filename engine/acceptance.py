@@ -18,13 +18,22 @@ BOTNET_TYPE = re.compile(r"\A[a-z0-9_]{1,40}\Z")
 EVENT_TYPE_LIMIT = 64
 AHEAD_LIMIT = timedelta(hours=1)
 
-# The IANA special-purpose registry, with multicast and the former class E; a table, because it is asked for every record.
+# The IANA special-purpose registry, multicast and the former class E: a table, because it is asked for every record.
 _RESERVED = [
-    IPv4Network(block)
-    for block in (
-        "0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 "
-        "192.168.0.0/16 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4"
-    ).split()
+    IPv4Network("0.0.0.0/8"),
+    IPv4Network("10.0.0.0/8"),
+    IPv4Network("100.64.0.0/10"),
+    IPv4Network("127.0.0.0/8"),
+    IPv4Network("169.254.0.0/16"),
+    IPv4Network("172.16.0.0/12"),
+    IPv4Network("192.0.0.0/24"),
+    IPv4Network("192.0.2.0/24"),
+    IPv4Network("192.168.0.0/16"),
+    IPv4Network("198.18.0.0/15"),
+    IPv4Network("198.51.100.0/24"),
+    IPv4Network("203.0.113.0/24"),
+    IPv4Network("224.0.0.0/4"),
+    IPv4Network("240.0.0.0/4"),
 ]
 _RESERVED_FIRST = [int(block.network_address) for block in _RESERVED]
 _RESERVED_LAST = [int(block.broadcast_address) for block in _RESERVED]

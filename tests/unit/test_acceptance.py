@@ -1,12 +1,12 @@
 """What is accepted as a sighting, field by field."""
 
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine.acceptance import Accepted, RefusedError, Rules, canonical_ip, reader, utc_text
@@ -193,7 +193,8 @@ def test_a_number_of_thousands_of_digits_is_not_printed() -> None:
 
 @given(st.ip_addresses(v=4) | st.ip_addresses(v=4).map(lambda ip: IPv4Address(int(ip) >> 8 << 8)))
 def test_reserved_is_what_the_standard_library_says(ip: IPv4Address) -> None:
-    """For IPv4 our table agrees with ipaddress, whose is_global overlooks multicast and class E only."""
+    """For IPv4 our table agrees with ipaddress; of 192.0.0.0/24 Python's versions tell different stories."""
+    assume(ip not in IPv4Network("192.0.0.0/24"))
     expected = not ip.is_global or ip.is_multicast or ip.is_reserved
     try:
         canonical_ip(str(ip), allow_reserved=False)
