@@ -1,0 +1,41 @@
+"""Settings: what can be configured (`sections`), and how it is read and checked (`load`).
+
+Nothing here looks at the process's environment by itself: the command line hands it over.
+"""
+
+from engine.settings.catalogue import Entry, catalogue
+from engine.settings.init_file import commented_config
+from engine.settings.loading import load, require
+from engine.settings.secret import Secret, redact_url
+from engine.settings.sections import (
+    PRESETS,
+    AcceptanceSettings,
+    DatabaseSettings,
+    EngineSettings,
+    EnrichmentSettings,
+    LogSettings,
+    QueueSettings,
+    Settings,
+    SourceSettings,
+    WorkerSettings,
+)
+
+__all__ = [
+    "PRESETS",
+    "AcceptanceSettings",
+    "DatabaseSettings",
+    "EngineSettings",
+    "EnrichmentSettings",
+    "Entry",
+    "LogSettings",
+    "QueueSettings",
+    "Secret",
+    "Settings",
+    "SourceSettings",
+    "WorkerSettings",
+    "catalogue",
+    "commented_config",
+    "load",
+    "redact_url",
+    "require",
+]
