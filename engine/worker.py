@@ -12,7 +12,7 @@ from engine.enrichment import Enrichment
 from engine.errors import RejectedError
 from engine.leasing import Leasing
 from engine.outage import Outage
-from engine.ports import Queue, Sink
+from engine.ports import Sink
 from engine.sighting import Facts, Rejected
 from engine.stats import Stats
 
@@ -40,7 +40,6 @@ class Worker:
     """One worker: one delivery at a time, from the channel to the database."""
 
     name: str
-    queue: Queue
     leasing: Leasing
     enrichment: Enrichment
     limiter: trio.CapacityLimiter
@@ -61,15 +60,15 @@ class Worker:
         try:
             written = await self._write_pieces(sink, delivery)
         except _LaterError as later:
-            await self.outages.queue.wait_for(self.queue.nack, delivery, self.trying.retry_delay_seconds)
+            await self.outages.queue.wait_for(self.leasing.queue.nack, delivery, self.trying.retry_delay_seconds)
             self._log.warning("batch failed, trying again later", **self._about(delivery), reason=str(later))
         except RejectedError as refusal:
-            await self.outages.queue.wait_for(self.queue.dead_letter, delivery, refusal.reason)
+            await self.outages.queue.wait_for(self.leasing.queue.dead_letter, delivery, refusal.reason)
             self._log.error(
                 "not even its dead letters can be stored, moved to the queue's own", **self._about(delivery)
             )
         else:
-            await self.outages.queue.wait_for(self.queue.ack, [delivery])
+            await self.outages.queue.wait_for(self.leasing.queue.ack, [delivery])
             self.stats.settled(delivery.batch, written)
             self._report(delivery, written, trio.current_time() - began)
         self.leasing.settled(delivery)

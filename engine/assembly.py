@@ -1,0 +1,120 @@
+"""Settings and open adapters become a pipeline: the one place that knows which part takes which setting."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+import trio
+from attrs import define, frozen
+
+from engine.acceptance import Rules
+from engine.confirmation import Confirmation
+from engine.confirmer import Confirmer
+from engine.enrichment import Enrichment
+from engine.fetcher import Fetcher, Pace
+from engine.leasing import Leasing
+from engine.outage import Outage
+from engine.ownership import Ownership
+from engine.pipeline import Pipeline
+from engine.ports import Lookup, Queue, Sink, Source, StartLog
+from engine.settings import Settings, SourceSettings
+from engine.source_line import SourceLine
+from engine.stats import Stats
+from engine.worker import Outages, Trying, Worker
+
+RENEWALS_PER_LEASE = 4
+
+
+@frozen
+class Connections:
+    """The open adapters of one run. `sources` runs parallel to the enabled sources of the settings."""
+
+    queue: Queue
+    sources: Sequence[Source]
+    lookup: Lookup
+    open_sink: Callable[[], AbstractAsyncContextManager[Sink]]
+    start_log: StartLog
+    warnings: Sequence[str] = ()
+
+
+@define(eq=False)
+class Assembly:
+    """Puts the parts of one run together."""
+
+    settings: Settings
+    connections: Connections
+    stats: Stats
+    queue_outage: Outage
+
+    def pipeline(self, *, workers: int) -> Pipeline:
+        """Everything, ready to run, with so many workers."""
+        leasing = self._leasing(workers)
+        return Pipeline(
+            lines=[
+                self._line(source, settings)
+                for source, settings in zip(self.connections.sources, self.settings.enabled_sources, strict=True)
+            ],
+            workers=self._workers(workers, leasing),
+            open_sink=self.connections.open_sink,
+            leasing=leasing,
+            grace_seconds=self.settings.engine.shutdown_grace_seconds,
+        )
+
+    def _leasing(self, workers: int) -> Leasing:
+        return Leasing(
+            queue=self.connections.queue,
+            outage=self.queue_outage,
+            claim_limit=max(1, workers),
+            wait_seconds=self.settings.worker.queue_timeout,
+            renew_seconds=self.settings.queue.lease_seconds / RENEWALS_PER_LEASE,
+        )
+
+    def _workers(self, count: int, leasing: Leasing) -> list[Worker]:
+        settings = self.settings.worker
+        enrichment = Enrichment(self.connections.lookup, settings.enricher_cache_size, settings.enricher_cache_ttl)
+        outages = Outages(self.queue_outage, Outage("look-up"), Outage("database"))
+        return [
+            Worker(
+                name=f"worker-{number}",
+                leasing=leasing,
+                enrichment=enrichment,
+                limiter=trio.CapacityLimiter(settings.enricher_concurrent),
+                trying=Trying(settings.max_retries, settings.retry_delay, settings.db_batch_size),
+                outages=outages,
+                stats=self.stats,
+            )
+            for number in range(1, count + 1)
+        ]
+
+    def _line(self, source: Source, settings: SourceSettings) -> SourceLine:
+        acceptance, queue_settings, queue = self.settings.acceptance, self.settings.queue, self.connections.queue
+        fetcher = Fetcher(
+            source=source,
+            queue=queue,
+            rules=Rules(
+                timezone=settings.zone,
+                earliest=acceptance.earliest,
+                allow_reserved=acceptance.allow_reserved,
+                botnet_types=frozenset(acceptance.botnet_types),
+            ),
+            pace=Pace(
+                batch_size=queue_settings.batch_size,
+                interval_seconds=settings.pull_interval_seconds,
+                high_watermark=queue_settings.high_watermark,
+                low_watermark=queue_settings.low_watermark,
+            ),
+            stats=self.stats,
+            source_outage=Outage(f"source {source.name}"),
+            queue_outage=self.queue_outage,
+        )
+        ownership = Ownership(source.name, queue, self.queue_outage)
+        return SourceLine(fetcher, ownership, lambda owned: self._confirmer(source, settings, owned))
+
+    def _confirmer(self, source: Source, settings: SourceSettings, ownership: Ownership) -> Confirmer:
+        return Confirmer(
+            source=source,
+            queue=self.connections.queue,
+            start_log=self.connections.start_log,
+            ownership=ownership,
+            account=Confirmation(settings.pull_limit, settings.confirm_quarantine_seconds),
+            stats=self.stats,
+        )
