@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from types import UnionType
 from typing import TypeVar, get_args
@@ -38,6 +38,8 @@ def show(value: object, *, is_secret: bool = False) -> str:
         return MASK
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, date | time):
+        return str(value)
     try:
         text = repr(value)
     except ValueError:
