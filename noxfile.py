@@ -1,8 +1,15 @@
 """The project's sessions: `nox -s lint types tests bench`."""
 
+import os
+import shutil
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["lint", "types", "tests"]
+
+SERVERS = {"redis-server": "redis-server", "mariadbd": "mariadb-server"}
+POLICY = Path("/usr/sbin/policy-rc.d")
 
 
 @nox.session
@@ -23,6 +30,40 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The whole suite against private servers."""
+    """The whole suite, against private servers on free ports."""
+    provide_servers(session)
     session.install("-e", ".[test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Throughput per worker count, rows checked after every run: `nox -s bench -- --records N --workers 1,2,4`."""
+    provide_servers(session)
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+def provide_servers(session: nox.Session) -> None:
+    """Install the server programs that are missing, where root and apt can; nothing is started."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+    missing = [package for program, package in SERVERS.items() if shutil.which(program, path=path) is None]
+    if not missing:
+        return
+    command = f"apt-get install -y --no-install-recommends {' '.join(missing)}"
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        session.warn(
+            f"missing: {', '.join(missing)}; tests that need them are skipped. To have them, as root: {command}"
+        )
+        return
+    session.log(f"installing {', '.join(missing)} by apt, without starting them")
+    forbid_starting = not POLICY.exists()
+    if forbid_starting:
+        POLICY.write_text("#!/bin/sh\nexit 101\n")  # Debian's way to keep a package from starting its service
+        POLICY.chmod(0o755)
+    try:
+        session.run("apt-get", "update", "-q", external=True, silent=True, success_codes=[0, 100])
+        session.run(*command.split(), external=True, silent=True, env={"DEBIAN_FRONTEND": "noninteractive"})
+    finally:
+        if forbid_starting:
+            POLICY.unlink()
