@@ -110,7 +110,8 @@ def test_repr(tmp_path: Path) -> None:
 
 
 TEXTS = st.none() | st.sampled_from(["a", "b"])
-FACTS = st.builds(Facts, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, st.none() | st.integers(1, 3))
+DEGREES = st.none() | st.floats(-90, 90)
+FACTS = st.builds(Facts, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, TEXTS, st.none() | st.integers(1, 3), DEGREES, DEGREES)
 
 
 @given(FACTS, FACTS)
