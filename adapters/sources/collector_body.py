@@ -1,0 +1,77 @@
+"""The body of an answer, read under limits and inflated by pieces, so that a small answer cannot become a large one."""
+
+import zlib
+from collections.abc import Iterator
+
+import httpx
+import trio
+from attrs import define, field
+
+WIRE_LIMIT = 64 * 1024 * 1024
+INFLATED_LIMIT = 64 * 1024 * 1024
+_PIECE = 1024 * 1024
+_WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
+
+
+class BrokenBodyError(Exception):
+    """The body cannot be read; the text says why."""
+
+
+class TooLargeBodyError(Exception):
+    """The body is larger than allowed; the text says by which limit."""
+
+
+@define(eq=False)
+class Body:
+    """One body. `received` counts bytes on the wire, `size` what they became; sizes in bytes."""
+
+    wire_limit: int = WIRE_LIMIT
+    inflated_limit: int = INFLATED_LIMIT
+    received: int = 0
+    size: int = 0
+    _pieces: list[bytes] = field(factory=list, repr=False)
+
+    async def read(self, response: httpx.Response, enough: int | None = None) -> bytes:
+        """All of it, or the beginning once `enough` bytes are there. Raises BrokenBodyError, TooLargeBodyError."""
+        inflate = _inflater(response.headers.get("content-encoding", ""))
+        async for chunk in response.aiter_raw():
+            self.received += len(chunk)
+            if self.received > self.wire_limit:
+                raise TooLargeBodyError(f"the answer is larger than {self.wire_limit} bytes")
+            for piece in (chunk,) if inflate is None else _pieces(inflate, chunk):
+                self._keep(piece)
+                await trio.lowlevel.checkpoint_if_cancelled()
+            if enough is not None and self.size >= enough:
+                break
+        else:
+            if inflate is not None and not inflate.eof:
+                raise BrokenBodyError("the compressed answer breaks off")
+        return b"".join(self._pieces)
+
+    def _keep(self, piece: bytes) -> None:
+        self.size += len(piece)
+        if self.size > self.inflated_limit:
+            raise TooLargeBodyError(f"the answer is larger than {self.inflated_limit} bytes")
+        self._pieces.append(piece)
+
+
+def _inflater(encoding: str) -> "zlib._Decompress | None":
+    name = encoding.strip().lower()
+    if name in {"", "identity"}:
+        return None
+    if name not in _WINDOW_BITS:
+        raise BrokenBodyError(f"the answer is in an encoding nobody asked for ({name[:40]!a})")
+    return zlib.decompressobj(_WINDOW_BITS[name])
+
+
+def _pieces(inflate: "zlib._Decompress", chunk: bytes) -> Iterator[bytes]:
+    """What a chunk becomes, never more than _PIECE at a time."""
+    waiting = chunk
+    while waiting and not inflate.eof:
+        try:
+            piece = inflate.decompress(waiting, _PIECE)
+        except zlib.error as error:
+            raise BrokenBodyError(f"the compressed answer is damaged ({error})") from None
+        waiting = inflate.unconsumed_tail
+        if piece:
+            yield piece
