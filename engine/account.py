@@ -1,7 +1,9 @@
 """The account of a run in words and as JSON: what came, and what became of it."""
 
 import json
+from collections.abc import Sequence
 
+from engine.ports import TableCount
 from engine.stats import Snapshot
 
 
@@ -46,3 +48,21 @@ def as_progress(snapshot: Snapshot, depth: int) -> str:
 def rate(snapshot: Snapshot, seconds: float) -> float:
     """Records settled per second."""
     return round(snapshot.received / seconds, 1) if seconds > 0 else 0.0
+
+
+def tables_as_json(counts: Sequence[TableCount]) -> str:
+    """What `check` found, on one line."""
+    return json.dumps({"tables": [count._asdict() for count in counts]})
+
+
+def tables_as_text(counts: Sequence[TableCount]) -> str:
+    """What `check` found, for people."""
+    if not counts:
+        return "no table exists yet: nothing has ever arrived"
+    rows = [f"{'table':<53} {'last 5 minutes':>14} {'in all':>14} {'nodes':>12}"]
+    rows += [
+        f"{'botnet_communications_' + count.botnet_type:<53} {count.last_5_minutes:>14,} {count.communications:>14,} "
+        f"{count.nodes:>12,}"
+        for count in counts
+    ]
+    return "\n".join(rows)

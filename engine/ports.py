@@ -5,7 +5,7 @@ Every method may be cancelled at any await; it must then leave nothing behind th
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from engine.delivery import Batch, Cursor, Debt, Delivery, Intake, Mark, Page, Start, Written
 from engine.sighting import Facts
@@ -155,3 +155,12 @@ class StartLog(Protocol):
     async def record_end(self, starts: Sequence[Start]) -> None:
         """Note that these ownerships ended with no confirm under way."""
         ...
+
+
+class TableCount(NamedTuple):
+    """The tables of one botnet type. `last_5_minutes` counts communications by when they were received."""
+
+    botnet_type: str
+    nodes: int
+    communications: int
+    last_5_minutes: int

@@ -35,8 +35,8 @@ Progress = Callable[[Snapshot, int], None]
 class Run:
     """One run, from the first signal handler to the last counter.
 
-    `connect` opens the adapters; it may raise UnavailableError, which is waited for. `progress`, if given, is called
-    every second with the counters and the queue's depth.
+    `seconds` is how long it took, once it has ended. `connect` opens the adapters; it may raise UnavailableError,
+    which is waited for. `progress`, if given, is called every second with the counters and the queue's depth.
     """
 
     settings: Settings
@@ -44,12 +44,14 @@ class Run:
     connect: Connect
     progress: Progress | None = None
     stats: Stats = field(factory=Stats)
+    seconds: float = 0.0
     _stop: trio.Event = field(factory=trio.Event, repr=False)
     _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
 
     async def main(self) -> int:
         """Run until done or stopped; return the exit code. Raises ConfigError."""
         grace = self.settings.engine.shutdown_grace_seconds
+        began = trio.current_time()
         with trio.CancelScope() as everything:
             try:
                 async with trio.open_nursery() as root:
@@ -58,6 +60,8 @@ class Run:
                     root.cancel_scope.cancel()
             except BaseExceptionGroup as group:
                 raise _config_error_in(group) or group from None
+            finally:
+                self.seconds = trio.current_time() - began
         return shutdown.EXIT_HARD_STOP if everything.cancelled_caught else shutdown.EXIT_DONE
 
     async def _engine(self) -> None:

@@ -54,7 +54,7 @@ class EngineProcess:
             raise AssertionError(f"still running after {seconds} s:\n{self.errors[-3000:]}") from None
 
     def kill(self) -> None:
-        """kill -9, if it still runs."""
+        """End it with -9, if it still runs."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
@@ -126,5 +126,4 @@ def write_config(folder: Path, **sections: dict[str, object] | list[dict[str, ob
 
 def _write_table(stream: TextIO, head: str, table: dict[str, object]) -> None:
     stream.write(head + "\n")
-    for key, value in table.items():
-        stream.write(f"{key} = {json.dumps(value)}\n")
+    stream.writelines(f"{key} = {json.dumps(value)}\n" for key, value in table.items())

@@ -1,0 +1,82 @@
+"""URL scheme -> adapter: a readable catalogue of what the engine can talk to.
+
+Drivers are imported where they are chosen: a run on SQLite never loads Redis or MySQL.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from urllib.parse import unquote, urlsplit
+
+import trio
+from attrs import evolve
+
+from adapters.sinks.database import Database
+from engine.assembly import Connections
+from engine.errors import ConfigError
+from engine.ports import Lookup, Queue, Source
+from engine.run import Mode
+from engine.settings import Settings, SourceSettings
+
+DEMO_RECORDS_PER_DAY = 20_000
+
+
+@asynccontextmanager
+async def connect(settings: Settings, mode: Mode) -> AsyncIterator[Connections]:
+    """Open everything a run talks to. Raises ConfigError, or UnavailableError where a server is away."""
+    async with AsyncExitStack() as stack:
+        queue = await stack.enter_async_context(open_queue(settings))
+        database = await stack.enter_async_context(open_database(settings))
+        sources = settings.enabled_sources if mode.fetch else ()
+        yield Connections(
+            queue=queue,
+            sources=[await stack.enter_async_context(open_source(source)) for source in sources],
+            lookup=open_lookup(settings),
+            open_sink=database.writer,
+            start_log=database,
+            warnings=[*await queue.durability_warnings(), *await database.durability_warnings()],
+        )
+
+
+@asynccontextmanager
+async def connect_demo(settings: Settings, mode: Mode) -> AsyncIterator[Connections]:
+    """The same, with a collector of our own on loopback as the only source."""
+    from adapters.sources.demo import serve_demo
+
+    async with trio.open_nursery() as nursery:
+        finite = DEMO_RECORDS_PER_DAY if mode.once else None
+        url = await nursery.start(serve_demo, finite)
+        source = SourceSettings(name="demo", url=url, pull_interval_seconds=0.5)
+        async with connect(evolve(settings, sources=(source,)), mode) as connections:
+            yield connections
+        nursery.cancel_scope.cancel()
+
+
+def open_queue(settings: Settings) -> AbstractAsyncContextManager[Queue]:
+    """The queue that `queue.url` names."""
+    url, lease_seconds, engine_name = settings.queue.url, settings.queue.lease_seconds, settings.engine.name
+    scheme = _scheme(url)
+    if scheme == "memory":
+        from adapters.queues import memory
+
+        return memory.open_queue(lease_seconds=lease_seconds)
+    if scheme == "sqlite":
+        from adapters.queues import sqlite
+
+        return sqlite.open_queue(_path(url), engine_name=engine_name, lease_seconds=lease_seconds)
+    from adapters.queues import redis
+
+    return redis.open_queue(url, queue_name=settings.queue.name, engine_name=engine_name, lease_seconds=lease_seconds)
+
+
+def open_database(settings: Settings) -> AbstractAsyncContextManager[Database]:
+    """The database that `database.url` names."""
+    database = settings.database
+    if _scheme(database.url) == "sqlite":
+        from adapters.sinks import sqlite
+
+        return sqlite.open_database(database.url, max_botnet_types=database.max_botnet_types)
+    from adapters.sinks import mysql
+
+    return mysql.open_database(
+        database.url, max_botnet_types=database.max_botnet_types, local_infile=database.local_infile
+    )

@@ -1,0 +1,250 @@
+"""The nurseries at work, on in-memory ports and trio's clock."""
+
+from collections.abc import Callable
+
+import pytest
+import trio
+from attrs import define, evolve, field
+from structlog.testing import capture_logs
+from trio.testing import MockClock
+
+from adapters.queues.memory import MemoryQueue, MemoryStore
+from engine.assembly import Assembly, Connections
+from engine.delivery import Batch
+from engine.errors import RejectedError, UnavailableError
+from engine.outage import Outage
+from engine.settings import Settings, SourceSettings
+from engine.stats import Snapshot, Stats
+from tests.world import WorldDatabase, WorldLookup, WorldSource, away_until
+
+
+@define(eq=False)
+class World:
+    """One collector, one queue, one database, and engines that may be started on them."""
+
+    source: WorldSource = field(factory=WorldSource)
+    database: WorldDatabase = field(factory=WorldDatabase)
+    lookup: WorldLookup = field(factory=WorldLookup)
+    store: MemoryStore = field(factory=lambda: MemoryStore(lease_seconds=60))
+    settings: Settings = field(
+        factory=lambda: Settings(
+            sources=(SourceSettings(name="s", url="http://127.0.0.1:1", pull_interval_seconds=1, pull_limit=5),)
+        )
+    )
+
+    async def run(self, *, once: bool = True, workers: int = 2, stop: trio.Event | None = None) -> Snapshot:
+        """Run one engine to its end."""
+        connections = Connections(
+            queue=MemoryQueue(self.store),
+            sources=[self.source],
+            lookup=self.lookup,
+            open_sink=self.database.writer,
+            start_log=self.database,
+        )
+        stats = Stats()
+        pipeline = Assembly(self.settings, connections, stats, Outage("queue")).pipeline(workers=workers)
+        await pipeline.run(trio.Event() if stop is None else stop, once=once)
+        return stats.snapshot()
+
+
+def fill(world: World, count: int = 23) -> None:
+    """Distinct good records."""
+    for number in range(count):
+        world.source.add(f"8.8.{number // 250}.{number % 250 + 1}")
+
+
+async def test_once_brings_everything_home(autojump_clock: MockClock) -> None:
+    """Every record is a row with its facts, the account balances, and all but the last record are confirmed."""
+    world = World()
+    fill(world)
+    world.source.add("999.1.1.1")
+    world.source.add("8.8.0.1")
+    snapshot = await world.run()
+    assert snapshot == Snapshot(fetched=25, received=25, written=23, duplicates=1, rejected=1, dead=1, confirmed=24)
+    assert len(world.database.rows) == 23
+    assert {facts.country_code for facts in world.database.facts.values()} == {"NL"}
+    assert world.database.dead == {("s", "24"): "ip '999.1.1.1' is not an IPv4 or IPv6 address"}
+    assert len(world.source.hidden) == 24
+
+
+async def test_a_second_run_has_nothing_to_do(autojump_clock: MockClock) -> None:
+    """The cursor is stored: what was fetched is not fetched again."""
+    world = World()
+    fill(world)
+    await world.run()
+    assert await world.run() == Snapshot()
+
+
+async def test_a_small_database_batch_size_cuts_deliveries(autojump_clock: MockClock) -> None:
+    """Each piece is a transaction of its own, with a name of its own; the sum is the same."""
+    world = World()
+    world.settings = evolve(world.settings, worker=evolve(world.settings.worker, db_batch_size=2))
+    fill(world, 5)
+    assert (await world.run()).written == 5
+    assert world.database.writes == ["s:0:1-5:0[0:2]", "s:0:1-5:0[2:4]", "s:0:1-5:0[4:5]"]
+
+
+def refuse(ip: str, *, certain: bool = True) -> Callable[[Batch], RejectedError | None]:
+    """A database that does not take one address."""
+    return lambda batch: (
+        RejectedError(f"no {ip}", certain=certain) if any(seen.ip == ip for seen in batch.sightings) else None
+    )
+
+
+async def test_the_one_bad_record_of_a_batch_is_buried_alone(autojump_clock: MockClock) -> None:
+    """The batch is halved until the bad record is alone: it is a dead letter, all others are rows, in the same pass."""
+    world = World()
+    fill(world)
+    world.database.refuses = refuse("8.8.0.7")
+    snapshot = await world.run()
+    assert (snapshot.written, snapshot.rejected, snapshot.dead) == (22, 1, 1)
+    assert world.database.dead == {("s", "7"): "no 8.8.0.7"}
+
+
+async def test_a_failure_nobody_knows_is_tried_again_first(autojump_clock: MockClock) -> None:
+    """It costs attempts, and `retry_delay` between them; after `max_retries` the record is buried alone."""
+    world = World()
+    fill(world)
+    world.database.refuses = refuse("8.8.0.7", certain=False)
+    began = trio.current_time()
+    snapshot = await world.run()
+    assert (snapshot.written, snapshot.rejected) == (22, 1)
+    assert trio.current_time() - began >= 3 * 5
+
+
+async def test_when_not_even_the_dead_letter_can_be_stored(autojump_clock: MockClock) -> None:
+    """The delivery goes to the queue's own dead letters, and nothing behind it is confirmed."""
+    world = World()
+    fill(world, 12)
+    world.database.refuses = lambda batch: RejectedError("no") if batch.first == 6 else None
+    await world.run()
+    assert len(world.database.rows) == 7
+    assert len(world.source.hidden) <= 5
+
+
+@pytest.mark.parametrize("what", ["write", "lookup", "fetch", "front", "start"])
+async def test_an_outage_costs_waiting_and_nothing_else(what: str, autojump_clock: MockClock) -> None:
+    """Ten minutes of absence of any server, and the result is the same."""
+    world = World()
+    fill(world)
+    away = away_until(trio.current_time() + 600)
+    for part in (world.source, world.database, world.lookup):
+        part.trouble = lambda call: away(call) if call == what else None
+    with capture_logs() as logs:
+        snapshot = await world.run()
+    assert (snapshot.received, snapshot.written, len(world.database.rows)) == (23, 23, 23)
+    assert sum(line["event"] == "unavailable, waiting" for line in logs) <= 1
+
+
+async def test_a_soft_stop_finishes_what_is_in_hand(autojump_clock: MockClock) -> None:
+    """The write under way ends, nothing new is begun, and the rest is done at the next start."""
+    world = World()
+    fill(world, 40)
+    world.database.latency_seconds = 2
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: world.run(once=False, stop=stop))
+        await trio.sleep(3)
+        began = trio.current_time()
+        stop.set()
+    assert trio.current_time() - began <= 2.1
+    assert 0 < len(world.database.rows) < 40
+    world.database.latency_seconds = 0
+    await world.run()
+    assert len(world.database.rows) == 40
+    assert all(written.duplicates == 0 for written in world.database.ledger.values())
+
+
+async def test_the_grace_time_bounds_a_soft_stop(autojump_clock: MockClock) -> None:
+    """A database that hangs does not hold the stop; its delivery is released without counting an attempt."""
+    world = World()
+    fill(world, 5)
+    world.database.latency_seconds = 10_000
+    stop = trio.Event()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lambda: world.run(once=False, stop=stop))
+        await trio.sleep(3)
+        began = trio.current_time()
+        stop.set()
+    assert trio.current_time() - began == pytest.approx(10, abs=0.5)
+    (delivery,) = await MemoryQueue(world.store).claim(10, 0)
+    assert delivery.attempt == 1
+
+
+async def test_a_full_queue_pauses_the_fetcher(autojump_clock: MockClock) -> None:
+    """Above the high watermark nothing is fetched until the low one; nothing is lost."""
+    world = World()
+    world.settings = evolve(world.settings, queue=evolve(world.settings.queue, high_watermark=4, low_watermark=2))
+    fill(world, 100)
+    deepest = 0
+
+    def watch(_: Batch) -> None:
+        nonlocal deepest
+        deepest = max(deepest, len(world.store.deliveries))
+
+    world.database.refuses = watch
+    world.database.latency_seconds = 1
+    assert (await world.run()).written == 100
+    assert 2 <= deepest <= 5
+
+
+async def test_a_reset_source_is_read_again(autojump_clock: MockClock) -> None:
+    """Numbers that start again below the cursor are noticed; what is there is fetched, nothing is counted twice."""
+    world = World()
+    fill(world)
+    await world.run()
+    world.source.records.clear()
+    world.source.add("1.1.1.1")
+    fill(world, 29)
+    snapshot = await world.run()
+    assert (snapshot.received, snapshot.written, snapshot.duplicates) == (30, 7, 23)
+
+
+async def test_a_confirm_without_an_answer_is_not_repeated(autojump_clock: MockClock) -> None:
+    """Its fate is unknown: it is never sent again, and a reserve is held for it."""
+    world = World()
+    world.source.confirms_answered = False
+    fill(world, 24)
+    await world.run()
+    assert world.source.confirms == [5]
+
+
+async def test_two_engines_share_the_work_and_one_fetches(autojump_clock: MockClock) -> None:
+    """Both write; together they do everything exactly once."""
+    world = World()
+    fill(world, 200)
+    world.database.latency_seconds = 1
+    stop = trio.Event()
+    snapshots: list[Snapshot] = []
+
+    async def engine() -> None:
+        snapshots.append(await world.run(once=False, stop=stop))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(engine)
+        nursery.start_soon(engine)
+        while len(world.database.rows) < 200:  # noqa: ASYNC110 - the clock jumps
+            await trio.sleep(0.5)
+        stop.set()
+    assert sorted(snapshot.fetched for snapshot in snapshots) == [0, 200]
+    assert all(snapshot.received > 0 for snapshot in snapshots)
+    assert sum(snapshot.written for snapshot in snapshots) == 200
+
+
+async def test_a_bug_ends_the_run_loudly(autojump_clock: MockClock) -> None:
+    """An exception no port may raise is not waited for."""
+    world = World()
+    fill(world)
+
+    def broken(_: Batch) -> None:
+        raise ZeroDivisionError
+
+    world.database.refuses = broken
+    with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True, allow_unwrapped=True):
+        await world.run()
+
+
+def test_unavailable_is_not_a_refusal() -> None:
+    """The two are answered differently, so neither may be the other's kind."""
+    assert not issubclass(UnavailableError, RejectedError)
+    assert not issubclass(RejectedError, UnavailableError)
