@@ -31,8 +31,6 @@ class MmdbFile:
             self._has_ipv6 = self._reader.metadata().ip_version != 4  # noqa: PLR2004 -- the version of IP
             for probe in _PROBES:
                 self._reader.get(probe)
-        except FileNotFoundError:
-            raise ConfigError(f"enrichment.mmdb = {str(path)!r}: no such file") from None
         except OSError as error:
             raise ConfigError(f"enrichment.mmdb = {str(path)!r}: cannot be read: {error.strerror or error}") from None
         except (InvalidDatabaseError, ValueError) as error:

@@ -161,9 +161,9 @@ def source_url() -> Rule:
     return _rule(str, "http://HOST:PORT or https://HOST:PORT", problem)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """` (did you mean …?)`, or nothing where no known word is near."""
-    near = get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    near = get_close_matches(word, sorted(known), n=1, cutoff=likeness)
     return f" (did you mean {near[0]}?)" if near else ""
 
 

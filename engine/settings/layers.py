@@ -12,6 +12,7 @@ from engine.settings.setting import Described, settings_of
 PREFIX: Final = "ENGINE_"
 SOURCE_PREFIX: Final = "ENGINE_SOURCE_"
 CONFIG_VARIABLE: Final = "ENGINE_CONFIG"
+SAME_PREFIX_LIKENESS: Final = 0.8
 COMMAND_LINE: Final = "command line"
 
 Problems = list[str]
@@ -125,9 +126,8 @@ def environment_layer(environ: Mapping[str, str], problems: Problems) -> Layer:
     for variable in environ:
         is_ours = variable.startswith(PREFIX) and not variable.startswith(SOURCE_PREFIX)
         if is_ours and variable not in VARIABLES and variable != CONFIG_VARIABLE:
-            problems.append(
-                f"{plain(variable)}: unknown variable{did_you_mean(variable, [*VARIABLES, CONFIG_VARIABLE])}"
-            )
+            hint = did_you_mean(variable, [*VARIABLES, CONFIG_VARIABLE], SAME_PREFIX_LIKENESS)
+            problems.append(f"{plain(variable)}: unknown variable{hint}")
     return layer
 
 

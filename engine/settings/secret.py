@@ -37,10 +37,7 @@ def redact_url(url: object) -> str:
 
 
 def passwords_in(url: str) -> frozenset[str]:
-    """What `redact_url` hides, as it is written and as it is meant (percent signs decoded)."""
+    """What `redact_url` hides in a well-formed URL, as it is written and as it is meant (percent signs decoded)."""
     hidden = {found.group().split("=", 1)[1] for found in _QUERY.finditer(url)}
-    try:
-        hidden.add(urlsplit(url).password or "")
-    except ValueError:
-        return frozenset()
+    hidden.add(urlsplit(url).password or "")
     return frozenset(text for raw in hidden for text in (raw, unquote(raw)) if text)

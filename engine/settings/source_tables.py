@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 
 from engine.settings.allowed import NAME, did_you_mean
-from engine.settings.layers import KNOWN_OF_SOURCE, SOURCE_PREFIX, Given, given_in, is_unset, plain, source_variable_of
+from engine.settings.layers import (
+    KNOWN_OF_SOURCE,
+    SAME_PREFIX_LIKENESS,
+    SOURCE_PREFIX,
+    Given,
+    given_in,
+    is_unset,
+    plain,
+    source_variable_of,
+)
 from engine.settings.resolving import Reading, Resolver
 from engine.settings.sections import SourceSettings
 
@@ -60,7 +69,7 @@ def _report_strangers(environ: Mapping[str, str], names: list[object], resolver:
         if not variable.startswith(SOURCE_PREFIX):
             continue
         if variable not in owners:
-            hint = did_you_mean(variable, owners)
+            hint = did_you_mean(variable, owners, SAME_PREFIX_LIKENESS)
             resolver.problems.append(f"{plain(variable)}: fits no source{hint}; allowed: {SOURCE_PREFIX}<NAME>__<KEY>")
         elif text and len(set(owners[variable])) > 1:
             both = " and ".join(dict.fromkeys(owners[variable]))
