@@ -1,0 +1,1 @@
+"""Benchmarks: one scenario a file; `nox -s bench` runs them."""
