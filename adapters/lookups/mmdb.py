@@ -28,7 +28,6 @@ class MmdbFile:
         self.path = path
         try:
             self._reader = maxminddb.open_database(path)
-            self._has_ipv6 = self._reader.metadata().ip_version != 4  # noqa: PLR2004 -- the version of IP
             for probe in _PROBES:
                 self._reader.get(probe)
         except OSError as error:
@@ -40,9 +39,7 @@ class MmdbFile:
         return f"<MmdbFile {self.path}>"
 
     def facts(self, ip: str) -> Facts:
-        """What the file says about one address; an address it cannot hold, or a damaged record, says nothing."""
-        if ":" in ip and not self._has_ipv6:
-            return NOTHING
+        """What the file says about one address; an address it cannot hold (IPv6 in an IPv4 file), or a damaged record, is unknown."""
         try:
             record = self._reader.get(ip)
         except (ValueError, InvalidDatabaseError):

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from attrs import field, frozen
 
 from engine.settings import allowed
-from engine.settings.secret import Secret, passwords_in, redact_url
+from engine.settings.secret import Secret, passwords_in
 from engine.settings.setting import SETTING, Instant, Setting, setting, url_setting
 
 DAY: Final = 86_400
@@ -197,10 +197,9 @@ class SourceSettings:
         }
     )
     url: str = field(
-        repr=redact_url,
         metadata={
             SETTING: Setting("Where the collector listens", allowed.source_url(), example="http://127.0.0.1:8888")
-        },
+        }
     )
     api_key: Secret | None = field(
         default=None,

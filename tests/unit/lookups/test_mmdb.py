@@ -23,6 +23,16 @@ async def one(lookup: LayeredLookup, ip: str) -> Facts | None:
     return facts
 
 
+def damaged(path: Path) -> Path:
+    """Overwrite all records of a file; tree and metadata stay."""
+    content = bytearray(path.read_bytes())
+    start = content.index(b"\0" * 16) + 16
+    end = content.rindex(b"\xab\xcd\xefMaxMind.com")
+    content[start:end] = b"\x3f" * (end - start)
+    path.write_bytes(content)
+    return path
+
+
 async def test_files_are_merged_field_by_field(tmp_path: Path) -> None:
     """A city file and an ASN file together give one set of facts."""
     city = write_mmdb(tmp_path / "city.mmdb", {"114.0.0.0/8": mmdb.MAXMIND_CITY})
@@ -89,12 +99,7 @@ async def test_an_empty_record_is_no_fact(tmp_path: Path) -> None:
 
 async def test_a_damaged_record_says_nothing(tmp_path: Path) -> None:
     """Damage inside the data section costs the records it hits, not the batch."""
-    path = write_mmdb(tmp_path / "1.mmdb", {"9.0.0.0/8": mmdb.MAXMIND_ASN})
-    content = bytearray(path.read_bytes())
-    start = content.index(b"\0" * 16) + 16
-    end = content.rindex(b"\xab\xcd\xefMaxMind.com")
-    content[start:end] = b"\x3f" * (end - start)
-    path.write_bytes(content)
+    path = damaged(write_mmdb(tmp_path / "1.mmdb", {"9.0.0.0/8": mmdb.MAXMIND_ASN}))
     assert await one(open_lookup([path], builtin=False), "9.9.9.9") is None
 
 
@@ -105,7 +110,8 @@ def test_refused_files(tmp_path: Path) -> None:
     (tmp_path / "empty.mmdb").touch()
     (tmp_path / "cut.mmdb").write_bytes(whole.read_bytes()[:-200])
     (tmp_path / "folder.mmdb").mkdir()
-    for name in ("noise", "empty", "cut", "folder", "missing"):
+    damaged(write_mmdb(tmp_path / "damaged.mmdb", {"8.0.0.0/8": mmdb.MAXMIND_CITY}))
+    for name in ("damaged", "noise", "empty", "cut", "folder", "missing"):
         with pytest.raises(ConfigError, match=rf"^enrichment\.mmdb = '.*{name}\.mmdb': (cannot be read|not a usable)"):
             open_lookup([whole, tmp_path / f"{name}.mmdb"], builtin=True)
 
