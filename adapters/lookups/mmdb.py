@@ -39,7 +39,7 @@ class MmdbFile:
         return f"<MmdbFile {self.path}>"
 
     def facts(self, ip: str) -> Facts:
-        """What the file says about one address; an address it cannot hold (IPv6 in an IPv4 file), or a damaged record, is unknown."""
+        """What the file says about one address; one it cannot hold, or whose record is damaged, is unknown."""
         try:
             record = self._reader.get(ip)
         except (ValueError, InvalidDatabaseError):
