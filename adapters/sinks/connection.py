@@ -1,0 +1,267 @@
+"""One MySQL connection that a cancelled task gets rid of at once, whatever the server does.
+
+PyMySQL blocks, so every call runs in a thread that is never abandoned. What wakes that thread when its task is
+cancelled is `shutdown` on a duplicate of the socket's descriptor: it works from any thread, with and without TLS, and
+against a frozen server. `close` from another thread would wait for the reading thread, and freeze the event loop.
+"""
+
+import contextlib
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import pymysql
+import trio
+from pymysql.constants import CLIENT, COMMAND, CR
+
+from adapters.sinks.mysql_errors import LOAD_REFUSED, Trouble, classify
+from adapters.sinks.mysql_url import MysqlUrl
+from engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from pymysql.protocol import MysqlPacket, OKPacketWrapper
+
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
+CLOSE_SECONDS = 1.0
+_MIB = 1 << 20
+_SESSION = (
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 5, lock_wait_timeout = 20",
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'",
+)
+T = TypeVar("T")
+
+
+class Wire(pymysql.Connection):
+    """A PyMySQL connection that sends rows for LOAD DATA from memory, and no file of this machine to anybody.
+
+    Every method blocks and raises `pymysql.err.Error` or `OSError` only.
+    """
+
+    statement_limit = _MIB
+    """How many bytes one statement, or one packet of rows, may have."""
+    can_load = True
+    """Whether the server takes LOAD DATA LOCAL; found out once per connection."""
+
+    if TYPE_CHECKING:
+        # What PyMySQL calls internal, and has kept since 0.7.
+        def _execute_command(self, command: int, sql: str) -> None: ...
+        def _read_packet(self, packet_type: type["MysqlPacket"] = ...) -> "MysqlPacket": ...
+        def _read_ok_packet(self) -> "OKPacketWrapper": ...
+        def _force_close(self) -> None: ...
+
+    def execute(self, sql: str | bytes) -> int:
+        """Run one statement; return the affected rows."""
+        with _sound():
+            return self.query(sql)
+
+    def rows(self, sql: str) -> tuple[tuple[object, ...], ...]:
+        """Run one query; return its rows."""
+        with _sound(), self.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall()
+
+    def number(self, sql: str) -> int:
+        """Run a query whose answer is one whole number."""
+        return int(str(self.rows(sql)[0][0]))
+
+    def load(self, sql: str, rows: bytes) -> bool:
+        """Run a LOAD DATA LOCAL with `rows` as the file; False where the server does not allow it.
+
+        LOCAL turns errors in rows into warnings: the first of them is raised here as the error that it is.
+        """
+        try:
+            with _sound():
+                warnings = self._send_rows(sql, rows)
+        except pymysql.err.Error as error:
+            if error_code(error) in LOAD_REFUSED:
+                return False
+            raise
+        if warnings:
+            _, code, text = self.rows("SHOW WARNINGS LIMIT 1")[0]
+            raise pymysql.err.DataError(int(str(code)), str(text))
+        return True
+
+    def _send_rows(self, sql: str, rows: bytes) -> int:
+        # PyMySQL itself would open the file that the *server* names. It is not told that LOCAL is on (only the
+        # server is), so it refuses every such request; this is the one place that answers it, from memory.
+        self._execute_command(COMMAND.COM_QUERY, sql)
+        packet = self._read_packet()
+        if not packet.is_load_local_packet():
+            raise pymysql.err.OperationalError(CR.CR_MALFORMED_PACKET, "the server does not ask for the rows")
+        for start in range(0, len(rows), self.statement_limit):
+            self.write_packet(rows[start : start + self.statement_limit])
+        self.write_packet(b"")
+        warnings: int = self._read_ok_packet().warning_count
+        return warnings
+
+    def commit(self) -> None:
+        """Commit."""
+        with _sound():
+            super().commit()
+
+    def rollback(self) -> None:
+        """Roll back."""
+        with _sound():
+            super().rollback()
+
+
+@contextlib.contextmanager
+def _sound() -> Iterator[None]:
+    """What PyMySQL makes of an answer that is no MySQL is an accident of its parser: make it one error."""
+    try:
+        yield
+    except (struct.error, IndexError, ValueError, TypeError, AssertionError, RuntimeError, AttributeError) as error:
+        raise pymysql.err.OperationalError(CR.CR_MALFORMED_PACKET, f"the answer is not MySQL: {error!r}") from error
+
+
+def error_code(error: BaseException) -> int | None:
+    """The server's code of a PyMySQL error; that of a lost connection for an error of the system."""
+    if isinstance(error, OSError):
+        return CR.CR_SERVER_LOST
+    code = error.args[0] if error.args else None
+    if isinstance(code, int):
+        return code
+    # PyMySQL's own complaints about the protocol have no code.
+    return CR.CR_MALFORMED_PACKET if isinstance(error, pymysql.err.InternalError) else None
+
+
+class Session:
+    """The connection of one task: opened when needed, discarded when it is no good any more.
+
+    `preparation` is run on every new connection. Calls of `run` must not overlap.
+    """
+
+    def __init__(
+        self,
+        url: MysqlUrl,
+        *,
+        local_infile: bool = True,
+        preparation: Sequence[str] = (),
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        self.url = url
+        self._answer_seconds = answer_seconds
+        self._local_infile = local_infile
+        self._preparation = preparation
+        self._limiter = trio.CapacityLimiter(1)
+        self._wire: Wire | None = None
+        self._handle: socket.socket | None = None
+
+    def __repr__(self) -> str:
+        return f"<Session {self.url} {'open' if self._wire else 'closed'}>"
+
+    async def run(self, work: Callable[[Wire], T]) -> T:
+        """Connect if need be, and run `work` in a thread. Raises `pymysql.err.Error`, `OSError`, `EngineError`.
+
+        After an error that concerns the connection, and after a cancellation, the connection is gone.
+        """
+        try:
+            wire = self._wire or await self._connect()
+            return await self._watched(lambda: work(wire))
+        except (pymysql.err.Error, OSError) as error:
+            if classify(error_code(error)) in {Trouble.CONNECTION, Trouble.WITHHELD} or not self._is_open():
+                self._discard()
+            raise
+        except trio.Cancelled:
+            self._discard()
+            raise
+
+    async def aclose(self) -> None:
+        """Say good-bye to the server, for at most a second."""
+        wire = self._wire
+        if wire is not None:
+            with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                await self._watched(wire.close)
+        self._discard()
+
+    def _is_open(self) -> bool:
+        return self._wire is not None and self._wire.open
+
+    async def _connect(self) -> Wire:
+        self._discard()
+        url = self.url
+        raw = await self._dial()
+        self._handle = socket.socket(fileno=os.dup(raw.fileno()))
+        wire = Wire(
+            host=url.host, port=url.port, user=url.user, database=url.database, defer_connect=True, charset="utf8mb4",
+            read_timeout=self._answer_seconds, write_timeout=ANSWER_SECONDS, autocommit=False, ssl=url.tls,
+            ssl_disabled=url.tls_disabled or None, client_flag=CLIENT.LOCAL_FILES if self._local_infile else 0,
+        )  # fmt: skip
+        # PyMySQL would encode a text as latin-1.
+        wire.password = url.password.encode()
+        try:
+            await self._watched(lambda: self._greet(wire, raw))
+        except BaseException:
+            raw.close()
+            raise
+        self._wire = wire
+        return wire
+
+    async def _dial(self) -> socket.socket:
+        """Connect the socket in Trio, where it can be cancelled. Raises OSError."""
+        try:
+            with trio.fail_after(CONNECT_SECONDS):
+                if self.url.unix_socket is not None:
+                    stream = await trio.open_unix_socket(self.url.unix_socket)
+                else:
+                    stream = await trio.open_tcp_stream(self.url.host, self.url.port)
+        except trio.TooSlowError:
+            raise pymysql.err.OperationalError(CR.CR_CONN_HOST_ERROR, "connecting took too long") from None
+        except OSError as error:
+            raise pymysql.err.OperationalError(CR.CR_CONN_HOST_ERROR, f"no connection: {error}") from error
+        raw = socket.socket(fileno=stream.socket.detach())
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return raw
+
+    def _greet(self, wire: Wire, raw: socket.socket) -> None:
+        with _sound():
+            wire.connect(sock=raw)
+        for statement in (*_SESSION, *self._preparation):
+            wire.execute(statement)
+        wire.statement_limit = min(_MIB, wire.number("SELECT @@max_allowed_packet") // 2)
+        wire.can_load = self._local_infile
+
+    async def _watched(self, call: Callable[[], T]) -> T:
+        """Run `call` in a thread; when this task is cancelled, cut its connection and wait for the thread."""
+        results: list[T] = []
+        failure: pymysql.err.Error | OSError | EngineError | None = None
+        done = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._cut_when_cancelled, done)
+            try:
+                results.append(await trio.to_thread.run_sync(call, limiter=self._limiter))
+            except (pymysql.err.Error, OSError, EngineError) as error:
+                failure = error
+            finally:
+                done.set()
+        if failure is not None:
+            # The error may be our own doing.
+            await trio.lowlevel.checkpoint_if_cancelled()
+            raise failure
+        return results[0]
+
+    async def _cut_when_cancelled(self, done: trio.Event) -> None:
+        try:
+            await done.wait()
+        finally:
+            if not done.is_set():
+                self._cut()
+
+    def _cut(self) -> None:
+        """Wake whoever waits on the connection. Never blocks."""
+        if self._handle is not None:
+            with contextlib.suppress(OSError):
+                self._handle.shutdown(socket.SHUT_RDWR)
+
+    def _discard(self) -> None:
+        """Drop the connection without a word; no thread uses it now, so closing it does not wait."""
+        self._cut()
+        if self._handle is not None:
+            self._handle.close()
+        if self._wire is not None:
+            self._wire._force_close()  # noqa: SLF001 - `close` would write to the server first
+        self._handle = self._wire = None

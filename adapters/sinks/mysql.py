@@ -1,0 +1,219 @@
+"""MySQL 8 and MariaDB from 10.6: `mysql://user:password@host:port/name`.
+
+One connection per writer, one transaction per batch. The rest is in the files beside it: the connection, the
+statements, the transaction and the table of errors.
+"""
+
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import pymysql
+import trio
+from attrs import evolve
+from pymysql.constants import CR, ER
+
+from adapters.sinks import mysql_catalog as catalog
+from adapters.sinks import mysql_questions as questions
+from adapters.sinks.connection import Session, Wire, error_code
+from adapters.sinks.database import LedgerTotal, TableCount
+from adapters.sinks.mysql_errors import Trouble, classify, translate
+from adapters.sinks.mysql_url import MysqlUrl, parse_url
+from adapters.sinks.mysql_writer import TableWriter, write_rejected
+from adapters.sinks.schema import MYSQL_STAGE, check_botnet_type
+from engine.delivery import Batch, Written
+from engine.errors import ConfigError, EngineError, RejectedError
+from engine.ports import Sink
+from engine.sighting import Facts
+
+ATTEMPTS = 8
+_SHORTEST_PAUSE_SECONDS = 0.01
+_LONGEST_PAUSE_SECONDS = 1.0
+_QUESTION_SECONDS = 600.0
+_PROBE_SECONDS = 5.0
+_SUSPICIOUS_SIZE = 64 * 1024
+_ROW_SIZE = 150
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def open_database(
+    url: str, *, max_botnet_types: int = 200, local_infile: bool = True
+) -> AsyncIterator["MysqlDatabase"]:
+    """Check URL, login and rights, make the engine's own tables, and yield the database.
+
+    Makes the database itself where it is missing and the user may. `local_infile` = False keeps to multi-row INSERT.
+    Raises ConfigError saying what to do, UnavailableError if the server is away.
+    """
+    database = MysqlDatabase(parse_url(url), max_botnet_types, local_infile=local_infile)
+    await database.prepare()
+    yield database
+
+
+class MysqlDatabase:
+    """One MySQL database, and what is known of its tables: shared by all writers of this process."""
+
+    def __init__(self, url: MysqlUrl, max_botnet_types: int, *, local_infile: bool) -> None:
+        self.url = url
+        self._max_botnet_types = max_botnet_types
+        self._local_infile = local_infile
+        self._writers: dict[str, TableWriter] = {}
+        self._cuts: Counter[str] = Counter()
+
+    def __repr__(self) -> str:
+        return f"<MysqlDatabase {self.url}>"
+
+    @property
+    def cut_values(self) -> int:
+        """How many texts were cut to fit the narrow columns of an old table."""
+        return self._cuts.total()
+
+    async def prepare(self) -> None:
+        """Make the database and the engine's own tables, where they are missing. Raises ConfigError."""
+        try:
+            try:
+                await self._ask_raw(catalog.make_own_tables)
+            except pymysql.err.Error as error:
+                if error_code(error) != ER.BAD_DB_ERROR:
+                    raise
+                await self._make_database(error)
+                await self._ask_raw(catalog.make_own_tables)
+        except (pymysql.err.Error, OSError) as error:
+            failure = self.translate(error)
+            if classify(error_code(error)) is Trouble.CONFIG:
+                raise ConfigError(f"database.url: {failure}") from error
+            raise failure from error
+
+    @asynccontextmanager
+    async def writer(self) -> AsyncIterator[Sink]:
+        """Open one writer, for one task, with a connection of its own."""
+        session = Session(self.url, local_infile=self._local_infile, preparation=(MYSQL_STAGE,))
+        try:
+            yield MysqlSink(self, session)
+        finally:
+            await session.aclose()
+
+    async def record_start(self, source: str, within_seconds: float) -> int:
+        """Note that an engine now owns `source`; count the starts of the last seconds, but never the very first."""
+        return await self._ask(lambda wire: questions.record_start(wire, source, within_seconds))
+
+    async def table_counts(self) -> list[TableCount]:
+        """Count the rows of every botnet type, by its name. Reads whole indexes: minutes on very large tables."""
+        return await self._ask(questions.table_counts)
+
+    async def ledger_totals(self, since: str | None) -> list[LedgerTotal]:
+        """Sum up the ledger per source, of batches written at or after `since`."""
+        return await self._ask(lambda wire: questions.ledger_totals(wire, since))
+
+    async def durability_warnings(self) -> list[str]:
+        """Say what makes this server forget or damage rows, one line each."""
+        return await self._ask(questions.durability_warnings)
+
+    def write(self, wire: Wire, batch: Batch, facts: Mapping[str, Facts]) -> Written:
+        """Write one batch over `wire` and commit. Blocks. Raises PyMySQL's errors and RejectedError."""
+        if not batch.sightings:
+            return write_rejected(wire, batch)
+        return self._table_writer(wire, check_botnet_type(batch.botnet_type)).write(wire, batch, facts)
+
+    def forget(self, botnet_type: str) -> None:
+        """Look at the tables of this type again before the next write: they are not what they were."""
+        self._writers.pop(botnet_type, None)
+
+    def _table_writer(self, wire: Wire, botnet_type: str) -> TableWriter:
+        writer = self._writers.get(botnet_type)
+        if writer is None:
+            layout = catalog.ensure_tables(wire, botnet_type, self._max_botnet_types, self._cuts)
+            writer = self._writers[botnet_type] = TableWriter(layout)
+        return writer
+
+    async def _make_database(self, missing: pymysql.err.Error) -> None:
+        server = Session(evolve(self.url, database=""))
+        try:
+            await server.run(lambda wire: wire.execute(catalog.make_database(self.url.database)))
+        except (pymysql.err.Error, OSError):
+            # What helps is to be told of the missing database, not of the missing right to make one.
+            raise missing from None
+        finally:
+            await server.aclose()
+
+    async def _ask(self, question: Callable[[Wire], T]) -> T:
+        try:
+            return await self._ask_raw(question)
+        except (pymysql.err.Error, OSError) as error:
+            raise self.translate(error) from error
+
+    async def _ask_raw(self, question: Callable[[Wire], T]) -> T:
+        session = Session(self.url, local_infile=False, answer_seconds=_QUESTION_SECONDS)
+        try:
+            return await session.run(question)
+        finally:
+            await session.aclose()
+
+    def translate(self, error: Exception) -> EngineError:
+        """Return the engine's error for one of PyMySQL's."""
+        text = str(error.args[-1]) if error.args else ""
+        return translate(error_code(error), text, self.url.database, str(self.url))
+
+
+class MysqlSink:
+    """One writer: a connection of its own, opened at the first write and again whenever it is lost."""
+
+    def __init__(self, database: MysqlDatabase, session: Session) -> None:
+        self._database = database
+        self._session = session
+        self._suspect: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<MysqlSink {self._session!r}>"
+
+    async def write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
+        """Write the batch in one transaction: see `engine.ports.Sink`."""
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                written = await self._session.run(lambda wire: self._database.write(wire, batch, facts))
+            except (pymysql.err.Error, OSError) as error:
+                await self._recover(error, batch, attempt)
+            else:
+                self._suspect = None
+                return written
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _recover(self, error: Exception, batch: Batch, attempt: int) -> None:
+        """Return when the batch may be tried again at once; raise the engine's error otherwise."""
+        code = error_code(error)
+        trouble = classify(code)
+        if code in {ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR}:
+            self._database.forget(batch.botnet_type)
+            if attempt == 1:
+                return
+        if trouble is Trouble.TRANSIENT and attempt < ATTEMPTS:
+            longest = min(_LONGEST_PAUSE_SECONDS, _SHORTEST_PAUSE_SECONDS * 2**attempt)
+            # Spreading writers out, not a secret.
+            await trio.sleep(random.uniform(_SHORTEST_PAUSE_SECONDS, longest))  # noqa: S311
+            return
+        if code in {CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST} and await self._is_too_big(batch):
+            raise RejectedError(
+                f"the server hangs up on this batch of {batch.size}, twice, and takes others"
+            ) from error
+        raise self._database.translate(error) from error
+
+    async def _is_too_big(self, batch: Batch) -> bool:
+        """Whether this batch is why the connection was lost: twice in a row, while the server answers.
+
+        A packet larger than something on the way allows shows as a lost connection. Batches that no limit could
+        concern are never suspected: their connection was lost for another reason, however often.
+        """
+        weight = _ROW_SIZE * len(batch.sightings) + sum(2 * len(rejected.original) for rejected in batch.rejected)
+        again, self._suspect = self._suspect == batch.name, None
+        if weight < _SUSPICIOUS_SIZE:
+            return False
+        with trio.move_on_after(_PROBE_SECONDS):
+            try:
+                await self._session.run(lambda wire: wire.number("SELECT 1"))
+            except (pymysql.err.Error, OSError):
+                return False
+            self._suspect = None if again else batch.name
+            return again
+        return False

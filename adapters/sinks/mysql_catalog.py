@@ -1,0 +1,111 @@
+"""Making and looking up tables in MySQL. Blocking, and never inside the transaction of a write."""
+# ruff: noqa: S608 - names are checked
+
+from collections import Counter
+
+import pymysql
+from pymysql.constants import ER
+
+from adapters.sinks.connection import Wire
+from adapters.sinks.mysql_layout import Column, Layout, Table, layout_of
+from adapters.sinks.schema import (
+    COMMUNICATIONS_PREFIX,
+    MYSQL_OWN_TABLES,
+    communications_table,
+    mysql_tables,
+    nodes_table,
+)
+from engine.errors import RejectedError
+
+_LOCK_SECONDS = 10
+# One lock per database: names of locks are the server's, and at most 64 characters long.
+_LOCK = "CONCAT('engine-tables:', MD5(DATABASE()))"
+
+
+def make_database(name: str) -> str:
+    """The statement that makes the database."""
+    return f"CREATE DATABASE IF NOT EXISTS `{name}` CHARACTER SET utf8mb4"
+
+
+def make_own_tables(wire: Wire) -> None:
+    """Make the tables of the engine that are missing; asks for no right where none is."""
+    present = {str(name) for (name,) in wire.rows(_tables_like("%"))}
+    for name, statement in MYSQL_OWN_TABLES.items():
+        if name not in present:
+            wire.execute(statement)
+
+
+def botnet_types(wire: Wire) -> list[str]:
+    """The types that have a table of communications, by name."""
+    tables = wire.rows(_tables_like(COMMUNICATIONS_PREFIX.replace("_", r"\_") + "%"))
+    return sorted(str(name).removeprefix(COMMUNICATIONS_PREFIX) for (name,) in tables)
+
+
+def ensure_tables(wire: Wire, botnet_type: str, max_botnet_types: int, cuts: Counter[str]) -> Layout:
+    """Read the layout of a type's tables; make them first where they are missing.
+
+    Raises RejectedError where there are `max_botnet_types` already, UnavailableError where a table needs to be altered.
+    """
+    nodes = read_table(wire, nodes_table(botnet_type))
+    communications = read_table(wire, communications_table(botnet_type))
+    if nodes is None or communications is None:
+        _make_tables(wire, botnet_type, max_botnet_types)
+        nodes = read_table(wire, nodes_table(botnet_type))
+        communications = read_table(wire, communications_table(botnet_type))
+    wire.rollback()
+    if nodes is None or communications is None:
+        raise pymysql.err.ProgrammingError(ER.NO_SUCH_TABLE, f"tables of {botnet_type} are missing")
+    return layout_of(nodes, communications, cuts)
+
+
+def _make_tables(wire: Wire, botnet_type: str, max_botnet_types: int) -> None:
+    if wire.rows(f"SELECT GET_LOCK({_LOCK}, {_LOCK_SECONDS})") != ((1,),):
+        raise pymysql.err.OperationalError(ER.LOCK_WAIT_TIMEOUT, "another engine is making tables")
+    try:
+        present = botnet_types(wire)
+        if botnet_type not in present and len(present) >= max_botnet_types:
+            raise RejectedError(
+                f"botnet type {botnet_type!r} would be one more than max_botnet_types = {max_botnet_types}"
+            )
+        for statement in mysql_tables(botnet_type):
+            wire.execute(statement)
+    finally:
+        if wire.open:
+            wire.rows(f"SELECT RELEASE_LOCK({_LOCK})")
+
+
+def read_table(wire: Wire, name: str) -> Table | None:
+    """Describe a table; None where there is none. `name` is trusted."""
+    here = f"TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{name}'"
+    found = wire.rows(f"SELECT ENGINE FROM information_schema.TABLES WHERE {here}")
+    if not found:
+        return None
+    columns = wire.rows(
+        "SELECT COLUMN_NAME, CHARACTER_MAXIMUM_LENGTH, CHARACTER_SET_NAME, IS_NULLABLE "
+        f"FROM information_schema.COLUMNS WHERE {here}"
+    )
+    keys = wire.rows(
+        "SELECT INDEX_NAME, COLUMN_NAME FROM information_schema.STATISTICS "
+        f"WHERE {here} AND NON_UNIQUE = 0 AND SUB_PART IS NULL ORDER BY INDEX_NAME, SEQ_IN_INDEX"
+    )
+    unique_keys: dict[str, tuple[str, ...]] = {}
+    for key, column in keys:
+        unique_keys[str(key)] = (*unique_keys.get(str(key), ()), str(column))
+    return Table(name, str(found[0][0]), {column.name: column for column in map(_column, columns)}, unique_keys)
+
+
+def _column(row: tuple[object, ...]) -> Column:
+    name, length, charset, nullable = row
+    return Column(
+        name=str(name),
+        length=None if length is None else int(str(length)),
+        charset=None if charset is None else str(charset),
+        nullable=nullable == "YES",
+    )
+
+
+def _tables_like(pattern: str) -> str:
+    return (
+        "SELECT TABLE_NAME FROM information_schema.TABLES "
+        f"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME LIKE '{pattern}'"
+    )

@@ -1,0 +1,75 @@
+"""What the commands ask a MySQL database. Blocking; each question is one short connection."""
+# ruff: noqa: S608 - names are checked, texts quoted
+
+from adapters.sinks.connection import Wire
+from adapters.sinks.database import LedgerTotal, TableCount
+from adapters.sinks.mysql_catalog import botnet_types, read_table
+from adapters.sinks.recent import count_recent
+from adapters.sinks.schema import communications_table, nodes_table
+from adapters.sinks.staging import quote
+
+_FRESH = "UTC_TIMESTAMP() - INTERVAL 5 MINUTE"
+
+
+def record_start(wire: Wire, source: str, within_seconds: float) -> int:
+    """Add a start; count those of the last `within_seconds`, without the very first of the source."""
+    named = quote(source)
+    wire.execute(f"INSERT INTO engine_starts (source, started_at) VALUES ({named}, UTC_TIMESTAMP(6))")
+    wire.commit()
+    return wire.number(
+        f"SELECT COUNT(*) FROM engine_starts WHERE source = {named} "
+        f"AND started_at >= UTC_TIMESTAMP(6) - INTERVAL {round(within_seconds * 1_000_000):d} MICROSECOND "
+        f"AND id > (SELECT MIN(id) FROM engine_starts WHERE source = {named})"
+    )
+
+
+def table_counts(wire: Wire) -> list[TableCount]:
+    """Count nodes, communications and fresh communications of every type."""
+    return [_count(wire, botnet_type) for botnet_type in botnet_types(wire)]
+
+
+def _count(wire: Wire, botnet_type: str) -> TableCount:
+    nodes, communications = nodes_table(botnet_type), communications_table(botnet_type)
+    table = read_table(wire, communications)
+    dated = "received_at" if table is not None and "received_at" in table.columns else "communication_time"
+    has_nodes = read_table(wire, nodes) is not None
+    return TableCount(
+        botnet_type=botnet_type,
+        nodes=wire.number(f"SELECT COUNT(*) FROM `{nodes}`") if has_nodes else 0,
+        communications=wire.number(f"SELECT COUNT(*) FROM `{communications}`"),
+        last_5_minutes=count_recent(wire.number, f"`{communications}`", f"{dated} >= {_FRESH}"),
+    )
+
+
+def ledger_totals(wire: Wire, since: str | None) -> list[LedgerTotal]:
+    """Sum up the ledger per source."""
+    where = "" if since is None else f"WHERE created_time >= {quote(since)} "
+    rows = wire.rows(
+        "SELECT source, SUM(received), SUM(written), SUM(duplicates), SUM(rejected) "
+        f"FROM engine_ledger {where}GROUP BY source ORDER BY source"
+    )
+    return [LedgerTotal(str(source), *(int(str(number)) for number in numbers)) for source, *numbers in rows]
+
+
+def durability_warnings(wire: Wire) -> list[str]:
+    """What makes this server forget or damage rows, and the line that mends it."""
+    warnings = []
+    ((flush, sync, binary_log, mode),) = wire.rows(
+        "SELECT @@innodb_flush_log_at_trx_commit, @@sync_binlog, @@log_bin, @@GLOBAL.sql_mode"
+    )
+    if flush != 1:
+        warnings.append(
+            f"MySQL: innodb_flush_log_at_trx_commit = {flush}: a crash of its machine loses committed rows; "
+            "mend it with SET GLOBAL innodb_flush_log_at_trx_commit = 1;"
+        )
+    if binary_log and sync != 1:
+        warnings.append(
+            f"MySQL: sync_binlog = {sync}: a crash of its machine loses committed rows; "
+            "mend it with SET GLOBAL sync_binlog = 1;"
+        )
+    if not {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"} & set(str(mode).split(",")):
+        warnings.append(
+            "MySQL: sql_mode is not strict: other programs store damaged values unnoticed; "
+            "mend it with SET GLOBAL sql_mode = CONCAT('STRICT_TRANS_TABLES,', @@GLOBAL.sql_mode);"
+        )
+    return warnings

@@ -1,0 +1,172 @@
+"""One write: a batch into MySQL, exactly once, in one transaction.
+
+The upsert of the nodes comes first. It locks every node of the batch, in the order of addresses, until the end of the
+transaction, so that two writers never work on the same address at the same time; it adds all sightings as if they were
+new. If the insert of the communications then finds some of them there, these are exactly the ones whose id is not
+above the highest of before, and they are taken off again. The sum is checked before the commit.
+"""
+# ruff: noqa: S608 - numbers and quoted texts only
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import pymysql
+from attrs import field, frozen
+from pymysql.constants import ER
+
+from adapters.sinks import mysql_statements as sql
+from adapters.sinks.connection import Wire
+from adapters.sinks.grouping import Address, advancing, by_address
+from adapters.sinks.mysql_layout import Layout
+from adapters.sinks.schema import check_texts
+from adapters.sinks.staging import INSERT, LOAD, Formatter, encode, quote, statements
+from engine.delivery import Batch, Written
+from engine.errors import RejectedError
+from engine.sighting import Facts, Rejected
+
+_ROW_OVERHEAD = 8192
+_CUT = " (original cut)"
+_REASON_LENGTH = 1000
+
+
+class _Counts(NamedTuple):
+    inserted: int
+    cleaned: int
+
+
+@frozen
+class TableWriter:
+    """Writes batches of one botnet type. Blocking: it is used in the thread of a connection."""
+
+    layout: Layout
+    _formatter: Formatter = field(init=False, repr=False)
+
+    @_formatter.default
+    def _make_formatter(self) -> Formatter:
+        return Formatter(self.layout)
+
+    def write(self, wire: Wire, batch: Batch, facts: Mapping[str, Facts]) -> Written:
+        """Write the batch and commit. After an error nothing of it is there and no transaction is open."""
+        return _transaction(wire, lambda: self._write(wire, batch, facts))
+
+    def _write(self, wire: Wire, batch: Batch, facts: Mapping[str, Facts]) -> Written:
+        addresses = by_address(batch.sightings)
+        self._check(addresses)
+        counts = self._write_sightings(wire, addresses, facts, literal_time(batch.received_at))
+        return _settle(wire, batch, counts.inserted + counts.cleaned)
+
+    def _check(self, addresses: Sequence[Address]) -> None:
+        times = [at for address in addresses for at in (*address.seen, *address.cleanups)]
+        check_texts([address.ip for address in addresses], times)
+        longest = max((address.ip for address in addresses), key=len, default="")
+        if len(longest) > self.layout.ip_length:
+            raise RejectedError(
+                f"{longest} does not fit the column ip VARCHAR({self.layout.ip_length}) of {self.layout.nodes.name} "
+                "or its communications: ALTER TABLE … MODIFY ip VARCHAR(45) …"
+            )
+
+    def _write_sightings(
+        self, wire: Wire, addresses: Sequence[Address], facts: Mapping[str, Facts], received_at: str
+    ) -> _Counts:
+        if not addresses:
+            return _Counts(0, 0)
+        _stage(wire, self._formatter.rows(addresses, facts))
+        rows = sum(len(address.seen) for address in addresses)
+        cleanups = {address.ip: address.cleanups for address in addresses if address.cleanups}
+        wire.execute(sql.upsert_nodes(self.layout))
+        newest = wire.number(sql.newest_communication(self.layout))
+        inserted = wire.execute(sql.insert_communications(self.layout, received_at)) if rows else 0
+        if not inserted and not cleanups:
+            # All of it was there before: not even `updated_at` moves.
+            wire.rollback()
+        elif inserted < rows:
+            self._subtract(wire, newest, rows - inserted)
+        return _Counts(inserted, self._mark_cleaned(wire, cleanups) if cleanups else 0)
+
+    def _subtract(self, wire: Wire, newest: int, known: int) -> None:
+        if wire.number(sql.count_known(self.layout, newest)) != known:
+            # Somebody writes without locking the nodes first, or deletes.
+            raise pymysql.err.OperationalError(ER.CHECKREAD, "another program wrote the same communications meanwhile")
+        wire.execute(sql.subtract_known(self.layout, newest))
+
+    def _mark_cleaned(self, wire: Wire, cleanups: Mapping[str, Sequence[str]]) -> int:
+        before = {str(ip): None if at is None else str(at) for ip, at in wire.rows(sql.select_cleaned(self.layout))}
+        written = sum(advancing(times, before[ip]) for ip, times in cleanups.items())
+        if written:
+            wire.execute(sql.mark_cleaned(self.layout))
+        return written
+
+
+def write_rejected(wire: Wire, batch: Batch) -> Written:
+    """Write a batch that holds rejected records only, and commit."""
+    return _transaction(wire, lambda: _settle(wire, batch, 0))
+
+
+def literal_time(text: str) -> str:
+    """A UTC time as a literal. Raises RejectedError if it is none."""
+    check_texts([], [text])
+    return f"'{text}'"
+
+
+def _transaction(wire: Wire, work: Callable[[], Written]) -> Written:
+    try:
+        written = work()
+        wire.commit()
+    except (pymysql.err.Error, OSError, RejectedError):
+        if wire.open:
+            # Explicitly: a lock wait that timed out has rolled back its statement only.
+            wire.rollback()
+        raise
+    return written
+
+
+def _stage(wire: Wire, rows: Sequence[str]) -> None:
+    wire.execute("TRUNCATE TABLE engine_stage")
+    if wire.can_load:
+        wire.can_load = wire.load(LOAD, encode("\n".join(rows)))
+        if wire.can_load:
+            return
+    for statement in statements(INSERT, [encode(row) for row in rows], "", wire.statement_limit):
+        wire.execute(statement)
+
+
+def _settle(wire: Wire, batch: Batch, written: int) -> Written:
+    dead = _write_dead_letters(wire, batch) if batch.rejected else 0
+    duplicates = len(batch.sightings) - written
+    name = f"{_text(batch.source)}, {batch.epoch:d}, {batch.first:d}, {batch.last:d}, {batch.part:d}"
+    counts = f"{batch.size:d}, {written:d}, {duplicates:d}, {len(batch.rejected):d}"
+    wire.execute(
+        "INSERT INTO engine_ledger (source, epoch, `first`, `last`, part, botnet_type, "
+        "received, written, duplicates, rejected, created_time) "
+        f"VALUES ({name}, {_text(batch.botnet_type[:40])}, {counts}, UTC_TIMESTAMP()) "
+        "ON DUPLICATE KEY UPDATE id = id"
+    )
+    return Written(written, duplicates, dead)
+
+
+def _write_dead_letters(wire: Wire, batch: Batch) -> int:
+    rows = [_dead_letter(batch, rejected, wire.statement_limit) for rejected in batch.rejected]
+    prefix = (
+        "INSERT INTO dead_letters "
+        "(source, epoch, position, stage, reason, attempts, original, botnet_type, created_time) VALUES "
+    )
+    chunks = statements(prefix, rows, " ON DUPLICATE KEY UPDATE id = id", wire.statement_limit)
+    return sum(wire.execute(statement) for statement in chunks)
+
+
+def _dead_letter(batch: Batch, rejected: Rejected, limit: int) -> bytes:
+    """The row of a dead letter. An original larger than a statement may be is cut, and the reason says so."""
+    room = (limit - _ROW_OVERHEAD) // 2
+    original, reason = rejected.original, rejected.reason[:_REASON_LENGTH]
+    if len(original) > room:
+        original, reason = original[:room], reason[: _REASON_LENGTH - len(_CUT)] + _CUT
+    fields = (
+        _text(batch.source), f"{batch.epoch:d}", _text(rejected.position), _text(rejected.stage), _text(reason),
+        f"{rejected.attempts:d}", f"X'{original.hex()}'", _text(batch.botnet_type[:40]), "UTC_TIMESTAMP()",
+    )  # fmt: skip
+    return ",".join(fields).encode()
+
+
+def _text(text: str) -> str:
+    """A text as a literal; a half surrogate, which is none, becomes `?`: a dead letter must not be refused."""
+    return quote(text.encode(errors="replace").decode())

@@ -1,0 +1,155 @@
+"""The tables: names, columns, and how they are made in each dialect.
+
+Secondary indexes: none beyond the unique keys, because each costs 5-10 % of the writing speed and nothing here needs
+one. `check` counts the last five minutes backwards along the primary key; rows of one address are found by
+the unique keys; the ledger and the starts have keys of their own. Export by time goes along the primary key, too.
+"""
+
+import re
+
+from engine.errors import RejectedError
+from engine.sighting import Facts
+
+FACT_COLUMNS = (
+    "longitude", "latitude", "country", "country_code", "province", "city", "continent", "isp", "asn", "is_china",
+)  # fmt: skip
+"""In the order in which `fact_values` gives them."""
+
+TEXT_COLUMNS = ("country", "country_code", "province", "city", "continent", "isp")
+
+_BOTNET_TYPE = re.compile(r"\A[a-z0-9_]{1,40}\Z")
+_ADDRESSES = re.compile(r"[0-9a-f.:\n]*")
+_TIMES = re.compile(r"[0-9 :\n-]*")
+
+
+def check_botnet_type(botnet_type: str) -> str:
+    """Return it if it may be part of a table's name. Raises RejectedError."""
+    if _BOTNET_TYPE.match(botnet_type) is None:
+        raise RejectedError(f"botnet type {botnet_type[:60]!r} is not of the form [a-z0-9_]{{1,40}}")
+    return botnet_type
+
+
+def check_texts(addresses: list[str], times: list[str]) -> None:
+    """Refuse what can be no address or time; both are written without quoting them. Raises RejectedError."""
+    for texts, pattern in ((addresses, _ADDRESSES), (times, _TIMES)):
+        if pattern.fullmatch("\n".join(texts)) is None:
+            wrong = next(text for text in texts if pattern.fullmatch(text) is None or "\n" in text)
+            raise RejectedError(f"{wrong[:60]!r} is not an address or a time in canonical form")
+
+
+def nodes_table(botnet_type: str) -> str:
+    """The name of the table of addresses."""
+    return f"botnet_nodes_{check_botnet_type(botnet_type)}"
+
+
+def communications_table(botnet_type: str) -> str:
+    """The name of the table of sightings."""
+    return f"{COMMUNICATIONS_PREFIX}{check_botnet_type(botnet_type)}"
+
+
+COMMUNICATIONS_PREFIX = "botnet_communications_"
+
+
+def fact_values(facts: Facts) -> tuple[str | int | float | None, ...]:
+    """The values of `FACT_COLUMNS`."""
+    china = facts.is_china
+    return (
+        facts.longitude, facts.latitude, facts.country, facts.country_code, facts.province, facts.city,
+        facts.continent, facts.isp, facts.asn, None if china is None else int(china),
+    )  # fmt: skip
+
+
+_IP = "VARCHAR(45) CHARACTER SET ascii COLLATE ascii_bin"
+_MYSQL_FACTS = """
+  longitude DOUBLE NULL,
+  latitude DOUBLE NULL,
+  country VARCHAR(100) NULL,
+  country_code CHAR(2) CHARACTER SET ascii NULL,
+  province VARCHAR(128) NULL,
+  city VARCHAR(128) NULL,
+  continent VARCHAR(32) NULL,
+  isp VARCHAR(255) NULL,
+  asn INT UNSIGNED NULL,
+  is_china BOOLEAN NULL"""
+_STATUS = "ENUM('active', 'inactive', 'cleaned') NOT NULL DEFAULT 'active'"
+_BASE = "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+_WIDE = "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4"
+
+MYSQL_STAGE = f"""CREATE TEMPORARY TABLE IF NOT EXISTS engine_stage (
+  position INT UNSIGNED NOT NULL PRIMARY KEY,
+  ip {_IP} NOT NULL,
+  seen_at DATETIME NULL,
+  event_type VARCHAR(255) NULL,
+  n INT NULL,
+  first_seen DATETIME NULL,
+  last_seen DATETIME NULL,
+  cleaned_at DATETIME NULL,{_MYSQL_FACTS}
+) {_WIDE}"""
+"""A row per sighting, in the order of addresses. The first row of each address is its *head*: `n` (how many sightings),
+`first_seen`, `last_seen` and `cleaned_at` of the whole batch stand there and are NULL elsewhere. `seen_at` is NULL in
+the head of an address that was only reported clean."""
+
+
+def mysql_tables(botnet_type: str) -> tuple[str, str]:
+    """The statements that make both tables of a new botnet type."""
+    nodes = f"""CREATE TABLE IF NOT EXISTS `{nodes_table(botnet_type)}` (
+  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  ip {_IP} NOT NULL,{_MYSQL_FACTS},
+  status {_STATUS},
+  first_seen DATETIME NULL,
+  last_seen DATETIME NULL,
+  cleaned_time DATETIME NULL,
+  communication_count BIGINT NOT NULL DEFAULT 0,
+  created_time DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
+  updated_at DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP,
+  UNIQUE KEY ip (ip)
+) {_WIDE}"""
+    communications = f"""CREATE TABLE IF NOT EXISTS `{communications_table(botnet_type)}` (
+  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  node_id BIGINT UNSIGNED NOT NULL,
+  ip {_IP} NOT NULL,
+  communication_time DATETIME NOT NULL,
+  received_at DATETIME NOT NULL,{_MYSQL_FACTS},
+  event_type VARCHAR(255) NULL,
+  status {_STATUS},
+  UNIQUE KEY ip_communication_time (ip, communication_time)
+) {_WIDE}"""
+    return nodes, communications
+
+
+MYSQL_OWN_TABLES = {
+    "dead_letters": f"""CREATE TABLE IF NOT EXISTS dead_letters (
+  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  source VARCHAR(190) NOT NULL,
+  epoch BIGINT NOT NULL,
+  position VARCHAR(64) NOT NULL,
+  stage VARCHAR(16) NOT NULL,
+  reason VARCHAR(1000) NOT NULL,
+  attempts INT NOT NULL,
+  original LONGBLOB NOT NULL,
+  botnet_type VARCHAR(40) NOT NULL,
+  created_time DATETIME NOT NULL,
+  UNIQUE KEY source_epoch_position (source, epoch, position)
+) {_BASE}""",
+    "engine_ledger": f"""CREATE TABLE IF NOT EXISTS engine_ledger (
+  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  source VARCHAR(190) NOT NULL,
+  epoch BIGINT NOT NULL,
+  `first` BIGINT NOT NULL,
+  `last` BIGINT NOT NULL,
+  part INT NOT NULL,
+  botnet_type VARCHAR(40) NOT NULL,
+  received INT NOT NULL,
+  written INT NOT NULL,
+  duplicates INT NOT NULL,
+  rejected INT NOT NULL,
+  created_time DATETIME NOT NULL,
+  UNIQUE KEY source_epoch_first_last_part (source, epoch, `first`, `last`, part)
+) {_BASE}""",
+    "engine_starts": f"""CREATE TABLE IF NOT EXISTS engine_starts (
+  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  source VARCHAR(190) NOT NULL,
+  started_at DATETIME(6) NOT NULL,
+  KEY source_started_at (source, started_at)
+) {_BASE}""",
+}

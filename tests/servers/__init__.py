@@ -1,0 +1,1 @@
+"""Private servers for tests: started on free loopback ports in temporary folders, ended by process id."""
