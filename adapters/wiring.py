@@ -12,7 +12,6 @@ from attrs import evolve
 
 from adapters.sinks.database import Database
 from engine.assembly import Connections
-from engine.errors import ConfigError
 from engine.ports import Lookup, Queue, Source
 from engine.run import Mode
 from engine.settings import Settings, SourceSettings
@@ -80,3 +79,36 @@ def open_database(settings: Settings) -> AbstractAsyncContextManager[Database]:
     return mysql.open_database(
         database.url, max_botnet_types=database.max_botnet_types, local_infile=database.local_infile
     )
+
+
+def open_source(source: SourceSettings) -> AbstractAsyncContextManager[Source]:
+    """The collector of one `[[source]]`."""
+    from adapters.sources import collector
+
+    return collector.open_source(
+        collector.CollectorOptions(
+            name=source.name,
+            url=source.url,
+            api_key=source.api_key.reveal() if source.api_key else None,
+            pull_limit=source.pull_limit,
+            timeout_seconds=source.timeout_seconds,
+            verify_tls=source.verify_tls,
+            ca_file=str(source.ca_file) if source.ca_file else None,
+        )
+    )
+
+
+def open_lookup(settings: Settings) -> Lookup:
+    """The built-in table, files, or both."""
+    from adapters.lookups import mmdb
+
+    return mmdb.open_lookup(settings.enrichment.mmdb, builtin=settings.enrichment.builtin)
+
+
+def _scheme(url: str) -> str:
+    return urlsplit(url).scheme
+
+
+def _path(url: str) -> str:
+    """The file that a sqlite:/// URL names: relative with three slashes, absolute with four."""
+    return unquote(urlsplit(url).path.removeprefix("/"))
