@@ -17,6 +17,8 @@ _TOKEN = re.compile(rb'%s|["\[\]{},]' % _STRING, re.DOTALL)
 _ELEMENT_TOKEN = re.compile(rb'\{%s\}|\[%s\]|%s|["\[\]{},]' % (_FLAT, _FLAT, _STRING), re.DOTALL)
 _KEY = re.compile(rb'"(data|records|success)"[ \t\r\n]*+:[ \t\r\n]*+(\[|[a-z]*+)')
 _NUMBER = re.compile(rb'"(?:seq_id|_seq_id|_cache_id)"[ \t\r\n]*+:[ \t\r\n]*+([0-9]{1,16})[ \t\r\n]*+[,}]')
+_LAST_NUMBER = re.compile(rb'"(?:seq_id|_seq_id|_cache_id)"[ \t\r\n]*+:[ \t\r\n]*+([0-9]{1,16})[ \t\r\n]*+\}\Z')
+_TAIL = 64
 _BLANK = b" \t\r\n"
 _OPEN = b"[{"
 _CLOSE = {b"]": b"["[0], b"}": b"{"[0]}
@@ -42,13 +44,16 @@ def slices_by_brackets(body: bytes) -> Sequence[bytes]:
             if key[1] == b"data" or found is None:
                 break
     if found is None:
-        raise AnswerError("no complete list of records in the answer")
+        raise AnswerError(f"no complete list of records in the answer, which begins {body[:40]!a}")
     return found
 
 
 def salvaged_number(record: bytes, limit: int) -> int | None:
-    """The number of a record that cannot be read, looked for in its first `limit` bytes."""
+    """The number of a record that cannot be read, looked for at its very end and in its first `limit` bytes."""
     if record[:1] == b"{":
+        last = _LAST_NUMBER.search(record, max(0, len(record) - _TAIL))
+        if last is not None:
+            return int(last[1])
         for token in _outer_strings(record, limit):
             found = _NUMBER.match(record, token.start())
             if found is not None:

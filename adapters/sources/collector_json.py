@@ -82,7 +82,7 @@ _BROKEN = (msgspec.DecodeError, RecursionError, ValueError)
 
 def read_whole(body: bytes) -> Rows | None:
     """The rows of an ordinary answer, at speed; None where the answer needs `read_carefully`. Raises AnswerError."""
-    if len(body) > _SMALL_ANSWER:
+    if not _is_tame(body):
         return None
     try:
         slices = _slices(body)
@@ -104,7 +104,7 @@ def read_whole(body: bytes) -> Rows | None:
 def read_carefully(body: bytes) -> Rows:
     """The rows of any answer whose list can be delimited. Raises AnswerError. May take seconds: run it in a thread."""
     slices: Sequence[bytes] | None = None
-    if len(body) <= _SMALL_ANSWER or body.count(b",") <= _COMMA_LIMIT:
+    if _is_tame(body):
         try:
             slices = _slices(body)
         except _BROKEN:
@@ -115,6 +115,10 @@ def read_carefully(body: bytes) -> Rows:
         raise AnswerError(f"{len(slices)} records, more than the {ROW_LIMIT} a page may have")
     rows = [_read_alone(piece) for piece in slices]
     return Rows([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows], slices)
+
+
+def _is_tame(body: bytes) -> bool:
+    return len(body) <= _SMALL_ANSWER or body.count(b",") <= _COMMA_LIMIT
 
 
 def _slices(body: bytes) -> Sequence[bytes]:
