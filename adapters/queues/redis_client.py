@@ -1,0 +1,92 @@
+"""Which Redis client a URL asks for, made so that it never repeats a command by itself."""
+
+from collections.abc import Mapping
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from attrs import frozen
+from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, Sentinel
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from engine.errors import ConfigError
+
+SENTINEL_PORT = 26379
+
+
+class Client(Protocol):
+    """What is used of a Redis client."""
+
+    async def execute_command(self, *args: str | bytes | float) -> object:
+        """Ask the server; the answer as the client parsed it."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        ...
+
+
+@frozen
+class Limits:
+    """How long a client waits, in seconds, and how many connections it opens."""
+
+    connect_seconds: float = 3.0
+    call_seconds: float = 5.0
+    health_check_seconds: int = 15
+    connections: int = 32
+
+    def options(self) -> Mapping[str, object]:
+        """For the client library. No retries: only our caller knows what may be asked twice."""
+        return {
+            "retry": Retry(NoBackoff(), 0),
+            "socket_timeout": self.call_seconds,
+            "socket_connect_timeout": self.connect_seconds,
+            "socket_keepalive": True,
+            "health_check_interval": self.health_check_seconds,
+            "protocol": 2,
+        }
+
+
+def make_client(url: str, limits: Limits) -> Client:
+    """Make the client of a URL; nothing is sent yet. Raises ConfigError where the URL cannot be one."""
+    scheme, _, rest = url.partition("://")
+    try:
+        if scheme in ("redis+cluster", "rediss+cluster"):
+            return _cluster(f"{scheme.removesuffix('+cluster')}://{rest}", limits)
+        if scheme in ("redis+sentinel", "rediss+sentinel"):
+            return _behind_sentinels(url, limits)
+        pool = BlockingConnectionPool.from_url(
+            url, max_connections=limits.connections, timeout=limits.call_seconds, **limits.options()
+        )
+        return Redis.from_pool(pool)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"queue.url: {error}") from error
+
+
+def _cluster(url: str, limits: Limits) -> Client:
+    return RedisCluster.from_url(url, max_connections=limits.connections, **limits.options())
+
+
+def _behind_sentinels(url: str, limits: Limits) -> Client:
+    """`redis+sentinel://user:password@host:port,host:port/service/db`; the user is that of the Redis behind them."""
+    parts = urlsplit(url)
+    login, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    service, _, db = parts.path.strip("/").partition("/")
+    if not service or not hosts:
+        raise ConfigError(
+            "queue.url: name the sentinels and their service: redis+sentinel://HOST:PORT,HOST:PORT/SERVICE"
+        )
+    sentinels = [_address(host) for host in hosts.split(",")]
+    options = {**limits.options(), "username": unquote(user) or None, "password": unquote(password) or None}
+    options |= {"db": int(db or 0), "max_connections": limits.connections}
+    if parts.scheme == "rediss+sentinel":
+        options["ssl"] = True
+    watchers = Sentinel(sentinels, sentinel_kwargs=dict(limits.options()), **options)  # type: ignore[no-untyped-call]
+    master: Client = watchers.master_for(service)
+    return master
+
+
+def _address(host: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{host}")
+    return parts.hostname or "127.0.0.1", parts.port or SENTINEL_PORT
