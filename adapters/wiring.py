@@ -5,6 +5,7 @@ Drivers are imported where they are chosen: a run on SQLite never loads Redis or
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from secrets import randbits
 from urllib.parse import unquote, urlsplit
 
 import trio
@@ -28,7 +29,7 @@ async def connect(settings: Settings, mode: Mode) -> AsyncIterator[Connections]:
         sources = settings.enabled_sources if mode.fetch else ()
         yield Connections(
             queue=queue,
-            sources=[await stack.enter_async_context(open_source(source)) for source in sources],
+            sources=[(await stack.enter_async_context(open_source(source)), source) for source in sources],
             lookup=open_lookup(settings),
             open_sink=database.writer,
             start_log=database,
@@ -39,11 +40,11 @@ async def connect(settings: Settings, mode: Mode) -> AsyncIterator[Connections]:
 @asynccontextmanager
 async def connect_demo(settings: Settings, mode: Mode) -> AsyncIterator[Connections]:
     """The same, with a collector of our own on loopback as the only source."""
-    from adapters.sources.demo import serve_demo
+    from adapters.sources.demo import LIVE_PER_SECOND, serve_demo
 
     async with trio.open_nursery() as nursery:
         finite = DEMO_RECORDS_PER_DAY if mode.once else None
-        url = await nursery.start(serve_demo, finite)
+        url = await nursery.start(serve_demo, finite, LIVE_PER_SECOND, randbits(32))
         source = SourceSettings(name="demo", url=url, pull_interval_seconds=0.5)
         async with connect(evolve(settings, sources=(source,)), mode) as connections:
             yield connections

@@ -26,10 +26,10 @@ RENEWALS_PER_LEASE = 4
 
 @frozen
 class Connections:
-    """The open adapters of one run. `sources` runs parallel to the enabled sources of the settings."""
+    """The open adapters of one run; each source with its settings."""
 
     queue: Queue
-    sources: Sequence[Source]
+    sources: Sequence[tuple[Source, SourceSettings]]
     lookup: Lookup
     open_sink: Callable[[], AbstractAsyncContextManager[Sink]]
     start_log: StartLog
@@ -49,10 +49,7 @@ class Assembly:
         """Everything, ready to run, with so many workers."""
         leasing = self._leasing(workers)
         return Pipeline(
-            lines=[
-                self._line(source, settings)
-                for source, settings in zip(self.connections.sources, self.settings.enabled_sources, strict=True)
-            ],
+            lines=[self._line(source, settings) for source, settings in self.connections.sources],
             workers=self._workers(workers, leasing),
             open_sink=self.connections.open_sink,
             leasing=leasing,

@@ -75,7 +75,7 @@ class Run:
                 self._judge(connections.warnings)
                 workers = self.settings.worker.worker_count if self.mode.work else 0
                 pipeline = Assembly(self.settings, connections, self.stats, queue_outage).pipeline(workers=workers)
-                self._announce(workers, [source.name for source in connections.sources])
+                self._announce(workers, [source.name for source, _ in connections.sources])
                 if self.progress is not None:
                     nursery.start_soon(_show, self.progress, self.stats, connections.queue)
                 await pipeline.run(self._stop, once=self.mode.once)

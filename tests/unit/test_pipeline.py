@@ -36,7 +36,7 @@ class World:
         """Run one engine to its end."""
         connections = Connections(
             queue=MemoryQueue(self.store),
-            sources=[self.source],
+            sources=[(self.source, self.settings.sources[0])],
             lookup=self.lookup,
             open_sink=self.database.writer,
             start_log=self.database,
