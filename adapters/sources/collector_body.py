@@ -34,19 +34,31 @@ class Body:
     async def read(self, response: httpx.Response, enough: int | None = None) -> bytes:
         """All of it, or the beginning once `enough` bytes are there. Raises BrokenBodyError, TooLargeBodyError."""
         inflate = _inflater(response.headers.get("content-encoding", ""))
-        async for chunk in response.aiter_raw():
-            self.received += len(chunk)
-            if self.received > self.wire_limit:
-                raise TooLargeBodyError(f"the answer is larger than {self.wire_limit} bytes")
-            for piece in (chunk,) if inflate is None else _pieces(inflate, chunk):
-                self._keep(piece)
-                await trio.lowlevel.checkpoint_if_cancelled()
-            if enough is not None and self.size >= enough:
-                break
-        else:
-            if inflate is not None and not inflate.eof:
-                raise BrokenBodyError("the compressed answer breaks off")
+        refusal: BrokenBodyError | TooLargeBodyError | None = None
+        # Leaving the loop early would leave a chain of generators to the garbage collector; cancelling unwinds them.
+        with trio.CancelScope() as rest:
+            async for chunk in response.aiter_raw():
+                if rest.cancel_called:
+                    continue
+                try:
+                    await self._take(chunk, inflate)
+                except (BrokenBodyError, TooLargeBodyError) as error:
+                    refusal = error
+                if refusal is not None or (enough is not None and self.size >= enough):
+                    rest.cancel()
+        if refusal is None and inflate is not None and not inflate.eof and enough is None:
+            refusal = BrokenBodyError("the compressed answer breaks off")
+        if refusal is not None:
+            raise refusal
         return b"".join(self._pieces)
+
+    async def _take(self, chunk: bytes, inflate: "zlib._Decompress | None") -> None:
+        self.received += len(chunk)
+        if self.received > self.wire_limit:
+            raise TooLargeBodyError(f"the answer is larger than {self.wire_limit} bytes")
+        for piece in (chunk,) if inflate is None else _pieces(inflate, chunk):
+            self._keep(piece)
+            await trio.lowlevel.checkpoint_if_cancelled()
 
     def _keep(self, piece: bytes) -> None:
         self.size += len(piece)
