@@ -4,6 +4,7 @@ Every call crosses it once, as a whole, under a deadline. A cancelled command co
 throws away, so that no answer meets another question; whether Redis carried the command out is then unknown.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
@@ -31,6 +32,7 @@ class RedisServer:
     """Asks Redis. Raises UnavailableError where no answer comes, and RedisError for a mistake in the question."""
 
     _client: Client
+    _loop: asyncio.AbstractEventLoop
     _limits: Limits
 
     async def ask(self, answer: type[T], *command: Argument) -> T:
@@ -44,7 +46,7 @@ class RedisServer:
     async def _call(self, answer: type[T], command: Sequence[Argument], script: Script | None = None) -> T:
         try:
             with trio.fail_after(self._limits.call_seconds):
-                reply = await trio_asyncio.aio_as_trio(self._send)(command, script)
+                reply = await trio_asyncio.aio_as_trio(self._send, loop=self._loop)(command, script)
         except trio.TooSlowError:
             raise UnavailableError(f"Redis did not answer within {self._limits.call_seconds:g} s") from None
         except (RedisError, OSError) as error:
@@ -71,13 +73,13 @@ async def open_server(url: str, limits: Limits) -> AsyncIterator[RedisServer]:
     """Open an asyncio loop and a client on it. The body's own errors leave as they are, in no group."""
     client = make_client(url, limits)
     failure: Exception | None = None
-    async with trio_asyncio.open_loop():
+    async with trio_asyncio.open_loop() as loop:
         try:
-            yield RedisServer(client, limits)
+            yield RedisServer(client, loop, limits)
         except Exception as error:  # noqa: BLE001 - raised again below, outside the loop's nurseries
             failure = error
         finally:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_SECONDS):
-                await trio_asyncio.aio_as_trio(client.aclose)()
+                await trio_asyncio.aio_as_trio(client.aclose, loop=loop)()
     if failure is not None:
         raise failure

@@ -48,5 +48,10 @@ def count_debt(
 
 
 def base_of(front: Mark, since: Mark | None) -> int:
-    """The oldest number that this and the next count can ask for: what lies before it may be forgotten."""
+    """The oldest number a count needs."""
     return front.sequence if since is None else min(front.sequence, since.sequence)
+
+
+def forgettable_before(front: Mark, since: Mark | None) -> int:
+    """The number before which marks may go: what lies before a front that an earlier count has recognised, `since`."""
+    return 0 if since is None else base_of(front, since)

@@ -13,7 +13,7 @@ from attrs import define, field
 
 from adapters.queues.holdings import Holdings
 from adapters.queues.identity import Identity
-from adapters.queues.marks import base_of
+from adapters.queues.marks import forgettable_before
 from engine.delivery import Batch, Cursor, Debt, Delivery, Intake, Mark
 
 
@@ -203,7 +203,7 @@ class MemoryQueue:
     async def debt(self, source: str, front: Mark, limit: int, since: Mark | None = None) -> Debt | None:
         await trio.lowlevel.checkpoint()
         state = self.store.source(source)
-        del state.marks[: bisect_left(state.marks, Mark(base_of(front, since), 0))]
+        del state.marks[: bisect_left(state.marks, Mark(forgettable_before(front, since), 0))]
         at = bisect_left(state.marks, front)
         if at == len(state.marks) or state.marks[at] != front:
             return None

@@ -179,9 +179,15 @@ class RedisQueue:
 
     async def debt(self, source: str, front: Mark, limit: int, since: Mark | None = None) -> Debt | None:
         keys = [self._keys.marks(source), self._keys.outstanding(source)]
-        base = marks.base_of(front, since)
         lowest, *chunks = await self._server.run(
-            list[bytes], scripts.DEBT, keys, base, front.sequence, limit, marks.MARK_SIZE
+            list[bytes],
+            scripts.DEBT,
+            keys,
+            marks.forgettable_before(front, since),
+            marks.base_of(front, since),
+            front.sequence,
+            max(1, limit),
+            marks.MARK_SIZE,
         )
         watermark = int(lowest) - 1 if lowest else None
         return marks.count_debt(chunks, front, since, watermark, limit)

@@ -207,12 +207,15 @@ return 1
 )
 
 DEBT = Script("""
--- KEYS: marks outstanding   ARGV: base front limit bytes-a-mark
+-- KEYS: marks outstanding   ARGV: forgettable-before base front limit bytes-a-mark
 -- returns the first number that is not settled (or nothing), then packed pages from `base` on
+local function page_of(number)
+  return redis.call('ZREVRANGEBYSCORE', KEYS[1], number, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)[2] or '-inf'
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. page_of(ARGV[1]))
 local low = redis.call('ZRANGE', KEYS[2], 0, 0, 'WITHSCORES')
-local from = redis.call('ZREVRANGEBYSCORE', KEYS[1], ARGV[1], '-inf', 'WITHSCORES', 'LIMIT', 0, 1)[2] or '-inf'
-if from ~= '-inf' then redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. from) end
-local front, limit, counted = tonumber(ARGV[2]), tonumber(ARGV[3]), 0
+local from = page_of(ARGV[2])
+local front, limit, counted = tonumber(ARGV[3]), tonumber(ARGV[4]), 0
 local answer = {low[2] or ''}
 while counted < limit do
   local pages = redis.call('ZRANGEBYSCORE', KEYS[1], from, '+inf', 'WITHSCORES', 'LIMIT', 0, 64)
@@ -220,7 +223,7 @@ while counted < limit do
   for i = 1, #pages, 2 do
     if counted < limit then
       answer[#answer + 1] = pages[i]
-      if tonumber(pages[i + 1]) > front then counted = counted + #pages[i] / tonumber(ARGV[4]) end
+      if tonumber(pages[i + 1]) > front then counted = counted + #pages[i] / tonumber(ARGV[5]) end
     end
   end
   from = '(' .. pages[#pages]

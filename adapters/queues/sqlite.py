@@ -36,7 +36,6 @@ class SqliteQueue:
 
     _file: SqliteFile
     _engine: statements.Engine
-    _clock: Callable[[], float]
     _holdings: Holdings = field(factory=Holdings, repr=False)
     _claiming: trio.Lock = field(factory=trio.Lock, repr=False)
     _changed: trio.Event = field(factory=trio.Event, repr=False)
@@ -44,9 +43,7 @@ class SqliteQueue:
     async def acquire(self, source: str, seconds: float) -> bool:
         """See `engine.ports.Queue`, here and below."""
         return await self._file.transact(
-            partial(
-                statements.acquire, source=source, instance=self._engine.instance, now=self._clock(), seconds=seconds
-            )
+            partial(statements.acquire, source=source, engine=self._engine, seconds=seconds)
         )
 
     async def resign(self, source: str) -> None:
@@ -56,9 +53,7 @@ class SqliteQueue:
         return await self._file.transact(partial(statements.cursor, source=source))
 
     async def put(self, intake: Intake) -> bool:
-        stored = await self._file.transact(
-            partial(statements.put, intake=intake, instance=self._engine.instance, now=self._clock())
-        )
+        stored = await self._file.transact(partial(statements.put, intake=intake, engine=self._engine))
         self._notify()
         return stored
 
@@ -77,12 +72,12 @@ class SqliteQueue:
         async with self._claiming:
             holdings = self._holdings
             known = holdings.known if holdings.in_doubt else None
-            held, now = frozenset(holdings.held), self._clock()
+            held = frozenset(holdings.held)
 
             def take(connection: Connection) -> tuple[list[Delivery], list[tuple[str, str]]]:
                 if known is not None:
                     statements.take_back(connection, self._engine, known)
-                return statements.claim(connection, self._engine, now, limit, held)
+                return statements.claim(connection, self._engine, limit, held)
 
             holdings.in_doubt = False
             with holdings.doubting():
@@ -93,9 +88,7 @@ class SqliteQueue:
         return deliveries
 
     async def renew(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
-        kept = await self._file.transact(
-            partial(statements.renew, engine=self._engine, now=self._clock(), deliveries=deliveries)
-        )
+        kept = await self._file.transact(partial(statements.renew, engine=self._engine, deliveries=deliveries))
         self._holdings.drop({delivery.id for delivery in deliveries} - {delivery.id for delivery in kept})
         return kept
 
@@ -109,7 +102,6 @@ class SqliteQueue:
                 partial(
                     statements.nack,
                     engine=self._engine,
-                    now=self._clock(),
                     delivery=delivery,
                     delay_seconds=min(delay_seconds, self._engine.lease_seconds),
                 )
@@ -157,8 +149,8 @@ async def open_queue(
     Under the same `engine_name` an engine first gets back what it held when it died. Raises ConfigError.
     """
     identity = Identity.new(engine_name)
-    engine = statements.Engine(identity.instance, lease_seconds)
+    engine = statements.Engine(identity.instance, lease_seconds, clock)
     async with open_file(Path(path), statements.SCHEMA, statements.VERSION) as file:
         if identity.family is not None:
             await file.transact(partial(statements.resume, family=identity.family))
-        yield SqliteQueue(file, engine, clock)
+        yield SqliteQueue(file, engine)

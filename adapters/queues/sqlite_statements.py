@@ -1,6 +1,6 @@
 """What the SQLite queue does inside its transactions. Every function here runs in a thread, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from sqlite3 import Connection
 
@@ -42,30 +42,34 @@ CREATE TABLE marks (
 
 @frozen
 class Engine:
-    """Who asks, and how long its leases run."""
+    """Who asks, how long its leases run, and the clock they run on: read inside the transaction, so that time only
+    goes forward from one transaction to the next.
+    """
 
     instance: str
     lease_seconds: float
+    clock: Callable[[], float]
 
 
-def _is_foreign(connection: Connection, source: str, instance: str, now: float) -> bool:
+def _is_foreign(connection: Connection, source: str, engine: Engine) -> bool:
     """Whether another engine owns the source now."""
+    now = engine.clock()
     found = connection.execute(
         "SELECT 1 FROM sources WHERE source = ? AND owner <> ?"
-        " AND owned_until > ? AND owned_until <= ? + owned_seconds",
-        (source, instance, now, now),
+        " AND owned_until > ? AND owned_until <= ? + owned_seconds + 1",
+        (source, engine.instance, now, now),
     )
     return found.fetchone() is not None
 
 
-def acquire(connection: Connection, *, source: str, instance: str, now: float, seconds: float) -> bool:
+def acquire(connection: Connection, *, source: str, engine: Engine, seconds: float) -> bool:
     """See `engine.ports.Queue`."""
-    if _is_foreign(connection, source, instance, now):
+    if _is_foreign(connection, source, engine):
         return False
     connection.execute("INSERT INTO sources (source) VALUES (?) ON CONFLICT DO NOTHING", (source,))
     connection.execute(
         "UPDATE sources SET owner = ?, owned_until = ?, owned_seconds = ? WHERE source = ?",
-        (instance, now + seconds, seconds, source),
+        (engine.instance, engine.clock() + seconds, seconds, source),
     )
     return True
 
@@ -83,12 +87,12 @@ def cursor(connection: Connection, *, source: str) -> Cursor:
     return Cursor() if found is None else Cursor(*found)
 
 
-def put(connection: Connection, *, intake: Intake, instance: str, now: float) -> bool:
+def put(connection: Connection, *, intake: Intake, engine: Engine) -> bool:
     """See `engine.ports.Queue`."""
     source, stored = intake.source, cursor(connection, source=intake.source)
     if stored == intake.end != intake.start:
         return True
-    if stored != intake.start or _is_foreign(connection, source, instance, now):
+    if stored != intake.start or _is_foreign(connection, source, engine):
         return False
     if intake.end.epoch != stored.epoch:
         connection.execute("DELETE FROM marks WHERE source = ?", (source,))
@@ -110,9 +114,10 @@ def put(connection: Connection, *, intake: Intake, instance: str, now: float) ->
 
 
 def claim(
-    connection: Connection, engine: Engine, now: float, limit: int, held: AbstractSet[str]
+    connection: Connection, engine: Engine, limit: int, held: AbstractSet[str]
 ) -> tuple[list[Delivery], list[tuple[str, str]]]:
     """Take up to `limit` deliveries, none of the `held`; what cannot be read becomes a dead letter, with its reason."""
+    now = engine.clock()
     deliveries, unreadable = [], []
     for number, attempt in _free(connection, now, limit, held):
         connection.execute(
@@ -132,7 +137,7 @@ def _free(connection: Connection, now: float, limit: int, held: AbstractSet[str]
     """Number and attempt of what may be claimed, what was claimed before first."""
     claimed = connection.execute(
         "SELECT id, attempt FROM deliveries"
-        " WHERE is_new = 0 AND (free_at <= ? OR free_at > ? + lease_seconds) ORDER BY id LIMIT ?",
+        " WHERE is_new = 0 AND (free_at <= ? OR free_at > ? + lease_seconds + 1) ORDER BY id LIMIT ?",
         (now, now, limit + len(held)),
     ).fetchall()
     free = [row for row in claimed if str(row[0]) not in held][:limit]
@@ -161,13 +166,14 @@ def _holder(engine: Engine, delivery: Delivery) -> tuple[int, str, int]:
     return int(delivery.id), engine.instance, delivery.attempt
 
 
-def renew(connection: Connection, *, engine: Engine, now: float, deliveries: Sequence[Delivery]) -> list[Delivery]:
+def renew(connection: Connection, *, engine: Engine, deliveries: Sequence[Delivery]) -> list[Delivery]:
     """See `engine.ports.Queue`."""
+    free_at = engine.clock() + engine.lease_seconds
     kept = []
     for delivery in deliveries:
         changed = connection.execute(
             "UPDATE deliveries SET free_at = ?, lease_seconds = ? WHERE id = ? AND owner = ? AND attempt = ?",
-            (now + engine.lease_seconds, engine.lease_seconds, *_holder(engine, delivery)),
+            (free_at, engine.lease_seconds, *_holder(engine, delivery)),
         )
         if changed.rowcount:
             kept.append(delivery)
@@ -179,11 +185,11 @@ def ack(connection: Connection, *, deliveries: Sequence[Delivery]) -> None:
     connection.executemany("DELETE FROM deliveries WHERE id = ?", [(int(delivery.id),) for delivery in deliveries])
 
 
-def nack(connection: Connection, *, engine: Engine, now: float, delivery: Delivery, delay_seconds: float) -> None:
+def nack(connection: Connection, *, engine: Engine, delivery: Delivery, delay_seconds: float) -> None:
     """See `engine.ports.Queue`."""
     connection.execute(
         "UPDATE deliveries SET owner = NULL, free_at = ?, lease_seconds = ? WHERE id = ? AND owner = ? AND attempt = ?",
-        (now + delay_seconds, delay_seconds, *_holder(engine, delivery)),
+        (engine.clock() + delay_seconds, delay_seconds, *_holder(engine, delivery)),
     )
 
 
@@ -221,13 +227,11 @@ def depth(connection: Connection) -> int:
 
 def debt(connection: Connection, *, source: str, front: Mark, limit: int, since: Mark | None) -> Debt | None:
     """See `engine.ports.Queue`."""
-    base = marks.base_of(front, since)
-    begin = connection.execute(
-        "SELECT max(first) FROM marks WHERE source = ? AND first <= ?", (source, base)
-    ).fetchone()[0]
-    if begin is not None:
-        connection.execute("DELETE FROM marks WHERE source = ? AND first < ?", (source, begin))
-    chunks = _chunks(connection, source, front, limit)
+    connection.execute(
+        "DELETE FROM marks WHERE source = ? AND first < (SELECT max(first) FROM marks WHERE source = ? AND first <= ?)",
+        (source, source, marks.forgettable_before(front, since)),
+    )
+    chunks = _chunks(connection, source, marks.base_of(front, since), front, limit)
     return marks.count_debt(chunks, front, since, _watermark(connection, source), limit)
 
 
@@ -242,10 +246,14 @@ def _watermark(connection: Connection, source: str) -> int | None:
     return None if first is None else first - 1
 
 
-def _chunks(connection: Connection, source: str, front: Mark, limit: int) -> list[bytes]:
-    """Packed pages, ascending, until `limit` marks behind the front are among them."""
+def _chunks(connection: Connection, source: str, base: int, front: Mark, limit: int) -> list[bytes]:
+    """Packed pages from `base` on, ascending, until `limit` marks behind the front are among them."""
     chunks, counted = [], 0
-    for first, chunk in connection.execute("SELECT first, marks FROM marks WHERE source = ? ORDER BY first", (source,)):
+    for first, chunk in connection.execute(
+        "SELECT first, marks FROM marks WHERE source = ?"
+        " AND first >= ifnull((SELECT max(first) FROM marks WHERE source = ? AND first <= ?), 0) ORDER BY first",
+        (source, source, base),
+    ):
         chunks.append(chunk)
         counted += len(chunk) // marks.MARK_SIZE if first > front.sequence else 0
         if counted >= limit:

@@ -1,0 +1,35 @@
+"""The queues under test: every one must pass the same suite."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contracts.queue_worlds import MemoryWorld, QueueWorld, RedisWorld, SqliteWorld
+from tests.servers.redis import RedisServer, need_redis_server
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Give a private server for the whole session; tests that break one start their own."""
+    need_redis_server()
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_world(redis_server: RedisServer) -> Iterator[RedisWorld]:
+    """Give an empty queue on that server."""
+    with redis_server.connect() as client:
+        yield RedisWorld(redis_server.url, client)
+
+
+@pytest.fixture(params=["memory", "sqlite", "redis"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> QueueWorld:
+    """Give an empty queue of each kind."""
+    if request.param == "memory":
+        return MemoryWorld()
+    if request.param == "sqlite":
+        return SqliteWorld(tmp_path)
+    redis: RedisWorld = request.getfixturevalue("redis_world")
+    return redis
