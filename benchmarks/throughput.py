@@ -37,6 +37,8 @@ class Scenario:
         self.redis = RedisServer(folder / "redis")
         self.mariadb = MariaDbServer(folder / "mariadb")
         self._runs = 0
+        for server in (self.redis, self.mariadb):
+            server.folder.mkdir(exist_ok=True)
 
     def __enter__(self) -> Self:
         self.redis.__enter__()
