@@ -16,6 +16,7 @@ from engine.sighting import Sighting
 
 BOTNET_TYPE = re.compile(r"\A[a-z0-9_]{1,40}\Z")
 EVENT_TYPE_LIMIT = 64
+ADDRESS_LIMIT = 45
 AHEAD_LIMIT = timedelta(hours=1)
 
 # The IANA special-purpose registry, multicast and the former class E: a table, because it is asked for every record.
@@ -98,6 +99,8 @@ def canonical_ip(value: object, *, allow_reserved: bool) -> str:
     """The canonical text of an address; IPv4-mapped IPv6 becomes IPv4. Raises RefusedError."""
     if not isinstance(value, str):
         raise RefusedError(f"ip {_show(value)} is not a text")
+    if len(value) > ADDRESS_LIMIT:  # never into the memory of addresses
+        raise RefusedError(f"ip {_show(value)} is not an IPv4 or IPv6 address")
     address, is_reserved = _parsed(value)
     if address is None:
         raise RefusedError(f"ip {_show(value)} is not an IPv4 or IPv6 address")

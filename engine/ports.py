@@ -104,6 +104,10 @@ class Queue(Protocol):
         """Batches not yet settled: waiting, delayed or on lease. Dead letters do not count."""
         ...
 
+    async def durability_warnings(self) -> Sequence[str]:
+        """What would make this queue forget, one line each with the line that mends it."""
+        ...
+
     async def debt(self, source: str, front: Mark, limit: int, since: Mark | None = None) -> Debt | None:
         """What `source` may be told to forget, given the oldest record it has.
 

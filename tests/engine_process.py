@@ -60,6 +60,11 @@ class EngineProcess:
             self._process.wait()
 
     @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._running.pid
+
+    @property
     def is_running(self) -> bool:
         """Whether it has not ended."""
         return self._running.poll() is None
