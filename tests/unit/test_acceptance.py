@@ -76,7 +76,8 @@ def test_reserved_addresses_need_permission(ip: str) -> None:
 @pytest.mark.parametrize(
     "ip",
     ["", "999.1.1.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1.2.3.4\n", " 1.2.3.4", "1.2.3.4/24", "fe80::1%eth0",
-     "\uff11.2.3.4", "1.2.3.4\x00", "example.com", "1" * 46, None, 16909060, True, b"1.2.3.4", ["1.2.3.4"], {"ip": "1.2.3.4"}],
+     "\uff11.2.3.4", "1.2.3.4\x00", "example.com", "1" * 46,
+     None, 16909060, True, b"1.2.3.4", ["1.2.3.4"], {"ip": "1.2.3.4"}],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(ip: object) -> None:
     """Even with reserved addresses allowed; an integer is not an address although ipaddress would take it."""
