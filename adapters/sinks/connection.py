@@ -150,6 +150,7 @@ class Session:
         self._limiter = trio.CapacityLimiter(1)
         self._wire: Wire | None = None
         self._handle: socket.socket | None = None
+        self._was_cut = False
 
     def __repr__(self) -> str:
         return f"<Session {self.url} {'open' if self._wire else 'closed'}>"
@@ -166,9 +167,9 @@ class Session:
             if classify(error_code(error)) in {Trouble.CONNECTION, Trouble.WITHHELD} or not self._is_open():
                 self._discard()
             raise
-        except trio.Cancelled:
-            self._discard()
-            raise
+        finally:
+            if self._was_cut:
+                self._discard()
 
     async def aclose(self) -> None:
         """Say good-bye to the server, for at most a second."""
@@ -253,6 +254,7 @@ class Session:
 
     def _cut(self) -> None:
         """Wake whoever waits on the connection. Never blocks."""
+        self._was_cut = True
         if self._handle is not None:
             with contextlib.suppress(OSError):
                 self._handle.shutdown(socket.SHUT_RDWR)
@@ -265,3 +267,4 @@ class Session:
         if self._wire is not None:
             self._wire._force_close()  # noqa: SLF001 - `close` would write to the server first
         self._handle = self._wire = None
+        self._was_cut = False

@@ -3,16 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
-from engine.ports import Sink
-
-
-class TableCount(NamedTuple):
-    """The tables of one botnet type. `last_5_minutes` counts communications by their `received_at`."""
-
-    botnet_type: str
-    nodes: int
-    communications: int
-    last_5_minutes: int
+from engine.ports import Sink, StartLog, TableCount
 
 
 class LedgerTotal(NamedTuple):
@@ -25,15 +16,11 @@ class LedgerTotal(NamedTuple):
     rejected: int
 
 
-class Database(Protocol):
+class Database(StartLog, Protocol):
     """One database, opened. Its methods may run side by side; each raises UnavailableError while the server is away."""
 
     def writer(self) -> AbstractAsyncContextManager[Sink]:
         """Open one writer, for one task. Opening does not touch the server; the first write does."""
-        ...
-
-    async def record_start(self, source: str, within_seconds: float) -> int:
-        """Note that an engine now owns `source`: see `engine.ports.StartLog`. By the database's clock."""
         ...
 
     async def table_counts(self) -> list[TableCount]:

@@ -6,7 +6,7 @@ statements, the transaction and the table of errors.
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -18,14 +18,14 @@ from pymysql.constants import CR, ER
 from adapters.sinks import mysql_catalog as catalog
 from adapters.sinks import mysql_questions as questions
 from adapters.sinks.connection import Session, Wire, error_code
-from adapters.sinks.database import LedgerTotal, TableCount
+from adapters.sinks.database import LedgerTotal
 from adapters.sinks.mysql_errors import Trouble, classify, translate
 from adapters.sinks.mysql_url import MysqlUrl, parse_url
 from adapters.sinks.mysql_writer import TableWriter, write_rejected
 from adapters.sinks.schema import MYSQL_STAGE, check_botnet_type
-from engine.delivery import Batch, Written
+from engine.delivery import Batch, Start, Written
 from engine.errors import ConfigError, EngineError, RejectedError
-from engine.ports import Sink
+from engine.ports import Sink, TableCount
 from engine.sighting import Facts
 
 ATTEMPTS = 8
@@ -95,9 +95,13 @@ class MysqlDatabase:
         finally:
             await session.aclose()
 
-    async def record_start(self, source: str, within_seconds: float) -> int:
-        """Note that an engine now owns `source`; count the starts of the last seconds, but never the very first."""
+    async def record_start(self, source: str, within_seconds: float) -> Start:
+        """Note that an engine now owns `source`: see `engine.ports.StartLog`."""
         return await self._ask(lambda wire: questions.record_start(wire, source, within_seconds))
+
+    async def record_end(self, starts: Sequence[Start]) -> None:
+        """Note that these ownerships ended with no confirm under way."""
+        await self._ask(lambda wire: questions.record_end(wire, starts))
 
     async def table_counts(self) -> list[TableCount]:
         """Count the rows of every botnet type, by its name. Reads whole indexes: minutes on very large tables."""

@@ -1,26 +1,44 @@
 """What the commands ask a MySQL database. Blocking; each question is one short connection."""
 # ruff: noqa: S608 - names are checked, texts quoted
 
+from collections.abc import Sequence
+
 from adapters.sinks.connection import Wire
-from adapters.sinks.database import LedgerTotal, TableCount
+from adapters.sinks.database import LedgerTotal
 from adapters.sinks.mysql_catalog import botnet_types, read_table
 from adapters.sinks.recent import count_recent
 from adapters.sinks.schema import communications_table, nodes_table
 from adapters.sinks.staging import quote
+from engine.delivery import Start
+from engine.ports import TableCount
 
 _FRESH = "UTC_TIMESTAMP() - INTERVAL 5 MINUTE"
 
 
-def record_start(wire: Wire, source: str, within_seconds: float) -> int:
-    """Add a start; count those of the last `within_seconds`, without the very first of the source."""
+def record_start(wire: Wire, source: str, within_seconds: float) -> Start:
+    """Add a start, pending unless the one before it was ended; count the pending ones of the last `within_seconds`."""
     named = quote(source)
-    wire.execute(f"INSERT INTO engine_starts (source, started_at) VALUES ({named}, UTC_TIMESTAMP(6))")
-    wire.commit()
-    return wire.number(
-        f"SELECT COUNT(*) FROM engine_starts WHERE source = {named} "
-        f"AND started_at >= UTC_TIMESTAMP(6) - INTERVAL {round(within_seconds * 1_000_000):d} MICROSECOND "
-        f"AND id > (SELECT MIN(id) FROM engine_starts WHERE source = {named})"
+    before = f"(SELECT ended FROM engine_starts WHERE source = {named} ORDER BY id DESC LIMIT 1)"
+    wire.execute(
+        "INSERT INTO engine_starts (source, started_at, pending) "
+        f"SELECT {named}, UTC_TIMESTAMP(6), COALESCE(NOT {before}, FALSE)"
     )
+    number = wire.number("SELECT LAST_INSERT_ID()")
+    wire.commit()
+    pending = wire.number(
+        f"SELECT COUNT(*) FROM engine_starts WHERE source = {named} AND pending "
+        f"AND started_at >= UTC_TIMESTAMP(6) - INTERVAL {round(within_seconds * 1_000_000):d} MICROSECOND"
+    )
+    return Start(number, pending)
+
+
+def record_end(wire: Wire, starts: Sequence[Start]) -> None:
+    """Mark starts as ended."""
+    if starts:
+        wire.execute(
+            f"UPDATE engine_starts SET ended = TRUE WHERE id IN ({', '.join(str(start.id) for start in starts)})"
+        )
+        wire.commit()
 
 
 def table_counts(wire: Wire) -> list[TableCount]:

@@ -8,7 +8,6 @@ above the highest of before, and they are taken off again. The sum is checked be
 # ruff: noqa: S608 - numbers and quoted texts only
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import pymysql
 from attrs import field, frozen
@@ -29,11 +28,6 @@ _CUT = " (original cut)"
 _REASON_LENGTH = 1000
 
 
-class _Counts(NamedTuple):
-    inserted: int
-    cleaned: int
-
-
 @frozen
 class TableWriter:
     """Writes batches of one botnet type. Blocking: it is used in the thread of a connection."""
@@ -52,8 +46,8 @@ class TableWriter:
     def _write(self, wire: Wire, batch: Batch, facts: Mapping[str, Facts]) -> Written:
         addresses = by_address(batch.sightings)
         self._check(addresses)
-        counts = self._write_sightings(wire, addresses, facts, literal_time(batch.received_at))
-        return _settle(wire, batch, counts.inserted + counts.cleaned)
+        written = self._write_sightings(wire, addresses, facts, literal_time(batch.received_at))
+        return _settle(wire, batch, written)
 
     def _check(self, addresses: Sequence[Address]) -> None:
         times = [at for address in addresses for at in (*address.seen, *address.cleanups)]
@@ -67,21 +61,22 @@ class TableWriter:
 
     def _write_sightings(
         self, wire: Wire, addresses: Sequence[Address], facts: Mapping[str, Facts], received_at: str
-    ) -> _Counts:
+    ) -> int:
         if not addresses:
-            return _Counts(0, 0)
+            return 0
         _stage(wire, self._formatter.rows(addresses, facts))
         rows = sum(len(address.seen) for address in addresses)
         cleanups = {address.ip: address.cleanups for address in addresses if address.cleanups}
         wire.execute(sql.upsert_nodes(self.layout))
         newest = wire.number(sql.newest_communication(self.layout))
         inserted = wire.execute(sql.insert_communications(self.layout, received_at)) if rows else 0
-        if not inserted and not cleanups:
+        cleaned = self._mark_cleaned(wire, cleanups) if cleanups else 0
+        if not inserted and not cleaned:
             # All of it was there before: not even `updated_at` moves.
             wire.rollback()
         elif inserted < rows:
             self._subtract(wire, newest, rows - inserted)
-        return _Counts(inserted, self._mark_cleaned(wire, cleanups) if cleanups else 0)
+        return inserted + cleaned
 
     def _subtract(self, wire: Wire, newest: int, known: int) -> None:
         if wire.number(sql.count_known(self.layout, newest)) != known:

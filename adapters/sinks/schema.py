@@ -32,7 +32,8 @@ def check_botnet_type(botnet_type: str) -> str:
 def check_texts(addresses: list[str], times: list[str]) -> None:
     """Refuse what can be no address or time; both are written without quoting them. Raises RejectedError."""
     for texts, pattern in ((addresses, _ADDRESSES), (times, _TIMES)):
-        if pattern.fullmatch("\n".join(texts)) is None:
+        joined = "\n".join(texts)
+        if pattern.fullmatch(joined) is None or joined.count("\n") != max(len(texts) - 1, 0):
             wrong = next(text for text in texts if pattern.fullmatch(text) is None or "\n" in text)
             raise RejectedError(f"{wrong[:60]!r} is not an address or a time in canonical form")
 
@@ -150,6 +151,8 @@ MYSQL_OWN_TABLES = {
   id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
   source VARCHAR(190) NOT NULL,
   started_at DATETIME(6) NOT NULL,
+  pending BOOLEAN NOT NULL,
+  ended BOOLEAN NOT NULL DEFAULT FALSE,
   KEY source_started_at (source, started_at)
 ) {_BASE}""",
 }

@@ -1,0 +1,262 @@
+"""SQLite from 3.35: `sqlite:///file`. The embedded default, durable, with the same tables and the same exact counts.
+
+All writers of a process share one connection, because SQLite has one writer at a time; other processes wait their turn.
+"""
+# ruff: noqa: S608 - names are checked
+
+import random
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
+
+import trio
+
+from adapters.sinks.database import LedgerTotal
+from adapters.sinks.recent import count_recent
+from adapters.sinks.schema import COMMUNICATIONS_PREFIX, check_botnet_type, communications_table, nodes_table
+from adapters.sinks.sqlite_schema import OWN_TABLES, type_tables
+from adapters.sinks.sqlite_writer import write_batch
+from engine.delivery import Batch, Start, Written
+from engine.errors import ConfigError, RejectedError, UnavailableError
+from engine.ports import Sink, TableCount
+from engine.sighting import Facts
+
+ATTEMPTS = 40
+_BUSY_SECONDS = 0.1
+_INTERRUPT_SECONDS = 0.01
+_NEEDED = (3, 35, 0)
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_FRESH = "received_at >= datetime('now', '-5 minutes')"
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def open_database(url: str, *, max_botnet_types: int = 200) -> AsyncIterator["SqliteDatabase"]:
+    """Open the file, make it and the engine's own tables where they are missing, and yield the database.
+
+    Raises ConfigError if the file cannot be a database.
+    """
+    if sqlite3.sqlite_version_info < _NEEDED:
+        raise ConfigError(f"this Python has SQLite {sqlite3.sqlite_version}; the sink needs 3.35 or newer")
+    path = Path(unquote(urlsplit(url).path.removeprefix("/")))
+    try:
+        connection = await trio.to_thread.run_sync(partial(_open, path))
+    except sqlite3.Error as error:
+        raise ConfigError(f"database.url: {path} cannot be opened as a database: {error}") from error
+    database = SqliteDatabase(path, connection, max_botnet_types)
+    try:
+        yield database
+    finally:
+        # A write that was cancelled has ended before: its thread is never abandoned.
+        connection.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA cache_size = -65536")
+        for statement in OWN_TABLES:
+            connection.execute(statement)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+class SqliteDatabase:
+    """One SQLite file: the connection that writes, and whose turn it is."""
+
+    cut_values = 0
+    """SQLite has no narrow columns."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, max_botnet_types: int) -> None:
+        self.path = path
+        self._connection = connection
+        self._max_botnet_types = max_botnet_types
+        self._present: set[str] = set()
+        self._turn = trio.Lock()
+
+    def __repr__(self) -> str:
+        return f"<SqliteDatabase {self.path}>"
+
+    @asynccontextmanager
+    async def writer(self) -> AsyncIterator[Sink]:
+        """Give out a writer, for one task."""
+        yield SqliteSink(self)
+
+    async def write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
+        """Write one batch in its turn: see `engine.ports.Sink`."""
+        return await self._in_turn(lambda connection: self._write(connection, batch, facts))
+
+    async def record_start(self, source: str, within_seconds: float) -> Start:
+        """Note that an engine now owns `source`: see `engine.ports.StartLog`."""
+        return await self._in_turn(lambda connection: _record_start(connection, source, within_seconds))
+
+    async def record_end(self, starts: Sequence[Start]) -> None:
+        """Note that these ownerships ended with no confirm under way."""
+        await self._in_turn(lambda connection: _record_end(connection, starts))
+
+    async def table_counts(self) -> list[TableCount]:
+        """Count the rows of every botnet type, by its name."""
+        return await self._ask(_table_counts)
+
+    async def ledger_totals(self, since: str | None) -> list[LedgerTotal]:
+        """Sum up the ledger per source, of batches written at or after `since`."""
+        return await self._ask(lambda connection: _ledger_totals(connection, since))
+
+    async def durability_warnings(self) -> list[str]:
+        """Nothing: the engine itself sets what makes SQLite durable."""
+        return []
+
+    def _write(self, connection: sqlite3.Connection, batch: Batch, facts: Mapping[str, Facts]) -> Written:
+        if batch.sightings and batch.botnet_type not in self._present:
+            _ensure_tables(connection, check_botnet_type(batch.botnet_type), self._max_botnet_types)
+            self._present.add(batch.botnet_type)
+        try:
+            return write_batch(connection, batch, facts)
+        except sqlite3.OperationalError:
+            # Perhaps somebody dropped the table.
+            self._present.discard(batch.botnet_type)
+            raise
+
+    async def _in_turn(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        for _ in range(ATTEMPTS):
+            try:
+                async with self._turn:
+                    return await _interruptible(self._connection, work)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in _BUSY:
+                    raise self._translate(error) from error
+            except (sqlite3.Error, UnicodeEncodeError, OverflowError) as error:
+                raise self._translate(error) from error
+            # Spreading processes out, not a secret.
+            await trio.sleep(random.uniform(_BUSY_SECONDS / 10, _BUSY_SECONDS))  # noqa: S311
+        raise UnavailableError(f"SQLite file {self.path}: another process holds its write lock")
+
+    async def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Read beside the writers, over a connection of its own."""
+        try:
+            with closing(sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)) as connection:
+                return await _interruptible(connection, question)
+        except sqlite3.Error as error:
+            raise self._translate(error) from error
+
+    def _translate(self, error: Exception) -> UnavailableError | RejectedError:
+        said = f"SQLite file {self.path}: {error}"
+        if isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError, UnicodeEncodeError, OverflowError)):
+            return RejectedError(said)
+        # A full disk, a missing folder, a read-only or damaged file: somebody has to change something.
+        return UnavailableError(said)
+
+
+class SqliteSink:
+    """One writer."""
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+
+    def __repr__(self) -> str:
+        return f"<SqliteSink {self._database.path}>"
+
+    async def write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
+        """Write the batch in one transaction: see `engine.ports.Sink`."""
+        return await self._database.write(batch, facts)
+
+
+async def _interruptible(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
+    """Run `work` in a thread; when this task is cancelled, interrupt it and wait for the thread."""
+    results: list[T] = []
+    failure: Exception | None = None
+    done = trio.Event()
+
+    async def interrupt_when_cancelled() -> None:
+        try:
+            await done.wait()
+        finally:
+            with trio.CancelScope(shield=True):
+                # Again and again: an interrupt between two statements is lost.
+                while not done.is_set():
+                    connection.interrupt()
+                    with trio.move_on_after(_INTERRUPT_SECONDS):
+                        await done.wait()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(interrupt_when_cancelled)
+        try:
+            results.append(await trio.to_thread.run_sync(work, connection))
+        except (sqlite3.Error, UnicodeEncodeError, OverflowError, RejectedError) as error:
+            failure = error
+        finally:
+            done.set()
+    if failure is not None:
+        # The error may be our own interrupt.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        raise failure
+    return results[0]
+
+
+def _botnet_types(connection: sqlite3.Connection) -> list[str]:
+    tables = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, ?) = ? ORDER BY name",
+        (len(COMMUNICATIONS_PREFIX), COMMUNICATIONS_PREFIX),
+    )
+    return [str(name).removeprefix(COMMUNICATIONS_PREFIX) for (name,) in tables]
+
+
+def _ensure_tables(connection: sqlite3.Connection, botnet_type: str, max_botnet_types: int) -> None:
+    present = _botnet_types(connection)
+    if botnet_type not in present and len(present) >= max_botnet_types:
+        raise RejectedError(f"botnet type {botnet_type!r} would be one more than max_botnet_types = {max_botnet_types}")
+    for statement in type_tables(botnet_type):
+        connection.execute(statement)
+
+
+def _record_start(connection: sqlite3.Connection, source: str, within_seconds: float) -> Start:
+    added = connection.execute(
+        "INSERT INTO engine_starts (source, started_at, pending) "
+        "SELECT ?, strftime('%Y-%m-%d %H:%M:%f', 'now'), "
+        "COALESCE(NOT (SELECT ended FROM engine_starts WHERE source = ? ORDER BY id DESC LIMIT 1), 0)",
+        (source, source),
+    )
+    pending = connection.execute(
+        "SELECT COUNT(*) FROM engine_starts WHERE source = ? AND pending "
+        "AND started_at >= strftime('%Y-%m-%d %H:%M:%f', 'now', ?)",
+        (source, f"-{within_seconds:.3f} seconds"),
+    )
+    return Start(added.lastrowid or 0, pending.fetchone()[0])
+
+
+def _record_end(connection: sqlite3.Connection, starts: Sequence[Start]) -> None:
+    connection.executemany("UPDATE engine_starts SET ended = 1 WHERE id = ?", [(start.id,) for start in starts])
+
+
+def _number(connection: sqlite3.Connection, sql: str) -> int:
+    return int(connection.execute(sql).fetchone()[0])
+
+
+def _table_counts(connection: sqlite3.Connection) -> list[TableCount]:
+    number = partial(_number, connection)
+    return [
+        TableCount(
+            botnet_type=botnet_type,
+            nodes=number(f"SELECT COUNT(*) FROM {nodes_table(botnet_type)}"),
+            communications=number(f"SELECT COUNT(*) FROM {communications_table(botnet_type)}"),
+            last_5_minutes=count_recent(number, communications_table(botnet_type), _FRESH),
+        )
+        for botnet_type in _botnet_types(connection)
+    ]
+
+
+def _ledger_totals(connection: sqlite3.Connection, since: str | None) -> list[LedgerTotal]:
+    rows = connection.execute(
+        "SELECT source, SUM(received), SUM(written), SUM(duplicates), SUM(rejected) "
+        "FROM engine_ledger WHERE ? IS NULL OR created_time >= ? GROUP BY source ORDER BY source",
+        (since, since),
+    )
+    return [LedgerTotal(*row) for row in rows]

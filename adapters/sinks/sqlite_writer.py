@@ -1,0 +1,171 @@
+"""One write: a batch into SQLite, exactly once, in one transaction.
+
+As in MySQL, the nodes are counted as if all sightings were new, and what turns out to have been there before is taken
+off again. SQLite has one writer at a time, so that nothing comes in between.
+"""
+# ruff: noqa: S608 - names are checked
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+from adapters.sinks.grouping import Address, advancing, by_address
+from adapters.sinks.schema import FACT_COLUMNS, check_texts, communications_table, fact_values, nodes_table
+from engine.delivery import Batch, Written
+from engine.sighting import Facts
+
+_FACTS = ", ".join(FACT_COLUMNS)
+_HOLDERS = ", ".join("?" for _ in FACT_COLUMNS)
+_NO_FACTS = fact_values(Facts())
+
+
+def write_batch(connection: sqlite3.Connection, batch: Batch, facts: Mapping[str, Facts]) -> Written:
+    """Write the batch and commit; its tables are there. After an error nothing of it is there."""
+    addresses = by_address(batch.sightings)
+    times = [at for address in addresses for at in (*address.seen, *address.cleanups)]
+    check_texts([address.ip for address in addresses], [*times, batch.received_at])
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        written = _TypeWriter(connection, batch, facts).write(addresses) if addresses else 0
+        dead = _write_dead_letters(connection, batch)
+        _write_ledger(connection, batch, written)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return Written(written, len(batch.sightings) - written, dead)
+
+
+class _TypeWriter:
+    """Writes the sightings of one batch into the tables of its botnet type."""
+
+    def __init__(self, connection: sqlite3.Connection, batch: Batch, facts: Mapping[str, Facts]) -> None:
+        self._connection = connection
+        self._received_at = batch.received_at
+        self._facts = facts
+        self._nodes = nodes_table(batch.botnet_type)
+        self._communications = communications_table(batch.botnet_type)
+
+    def write(self, addresses: Sequence[Address]) -> int:
+        """Return how many sightings were new."""
+        rows = sum(len(address.seen) for address in addresses)
+        cleanups = [address for address in addresses if address.cleanups]
+        newest: int = self._connection.execute(f"SELECT COALESCE(MAX(id), 0) FROM {self._communications}").fetchone()[0]
+        facts = {ip: fact_values(self._facts[ip]) for ip, _, _ in addresses if ip in self._facts}
+        self._upsert_nodes(addresses, facts)
+        inserted = self._insert_communications(addresses, facts) if rows else 0
+        cleaned = sum(map(self._mark_cleaned, cleanups))
+        if not inserted and not cleaned:
+            # All of it was there before: not even `updated_at` moves.
+            self._connection.execute("ROLLBACK")
+            self._connection.execute("BEGIN IMMEDIATE")
+        elif inserted < rows:
+            self._subtract_known(addresses, newest)
+        return inserted + cleaned
+
+    def _upsert_nodes(self, addresses: Sequence[Address], facts: Mapping[str, tuple[object, ...]]) -> None:
+        self._connection.executemany(
+            f"INSERT INTO {self._nodes} (ip, {_FACTS}, status, first_seen, last_seen, communication_count) "
+            f"VALUES (?, {_HOLDERS}, ?, ?, ?, ?) ON CONFLICT (ip) DO UPDATE SET {_CHANGES}",
+            (
+                (
+                    ip,
+                    *facts.get(ip, _NO_FACTS),
+                    "active" if seen else "cleaned",
+                    next(iter(seen), None),
+                    next(reversed(seen), None),
+                    len(seen),
+                )
+                for ip, seen, _ in addresses
+            ),
+        )
+
+    def _insert_communications(self, addresses: Sequence[Address], facts: Mapping[str, tuple[object, ...]]) -> int:
+        cursor = self._connection.executemany(
+            f"INSERT INTO {self._communications} "
+            f"(node_id, ip, communication_time, event_type, received_at, {_FACTS}) "
+            f"VALUES ((SELECT id FROM {self._nodes} WHERE ip = ?), ?, ?, ?, ?, {_HOLDERS}) ON CONFLICT DO NOTHING",
+            (
+                (ip, ip, seen_at, event_type, self._received_at, *facts.get(ip, _NO_FACTS))
+                for ip, seen, _ in addresses
+                for seen_at, event_type in seen.items()
+            ),
+        )
+        return cursor.rowcount
+
+    def _subtract_known(self, addresses: Sequence[Address], newest: int) -> None:
+        """Take the sightings that were there before off the nodes again: their ids are not above `newest`."""
+        known = f"SELECT 1 FROM {self._communications} WHERE ip = ? AND communication_time = ? AND id <= {newest}"
+        self._connection.executemany(
+            f"UPDATE {self._nodes} SET communication_count = communication_count - 1 WHERE ip = ? AND EXISTS ({known})",
+            ((ip, ip, seen_at) for ip, seen, _ in addresses for seen_at in seen),
+        )
+
+    def _mark_cleaned(self, address: Address) -> int:
+        """Move `cleaned_time` forward, and the status with it unless the address was seen later."""
+        before: str | None = self._connection.execute(
+            f"SELECT cleaned_time FROM {self._nodes} WHERE ip = ?", (address.ip,)
+        ).fetchone()[0]
+        advances = advancing(address.cleanups, before)
+        if advances:
+            self._connection.execute(
+                f"UPDATE {self._nodes} SET cleaned_time = ?, updated_at = CURRENT_TIMESTAMP, "
+                "status = CASE WHEN last_seen > ? THEN status ELSE 'cleaned' END WHERE ip = ?",
+                (address.cleanups[-1], address.cleanups[-1], address.ip),
+            )
+        return advances
+
+
+_NEWER = "excluded.communication_count > 0 AND (last_seen IS NULL OR excluded.last_seen > last_seen)"
+_STATUS = "CASE WHEN cleaned_time IS NULL OR excluded.last_seen > cleaned_time THEN 'active' ELSE 'cleaned' END"
+# Unlike in MySQL, every expression sees the row as it was.
+_CHANGES = ", ".join((
+    *(f"{name} = CASE WHEN {_NEWER} THEN excluded.{name} ELSE {name} END" for name in FACT_COLUMNS),
+    "updated_at = CASE WHEN excluded.communication_count > 0 THEN CURRENT_TIMESTAMP ELSE updated_at END",
+    f"status = CASE WHEN {_NEWER} THEN {_STATUS} ELSE status END",
+    "first_seen = COALESCE(MIN(first_seen, excluded.first_seen), first_seen, excluded.first_seen)",
+    "last_seen = COALESCE(MAX(last_seen, excluded.last_seen), last_seen, excluded.last_seen)",
+    "communication_count = communication_count + excluded.communication_count",
+))  # fmt: skip
+
+
+def _write_dead_letters(connection: sqlite3.Connection, batch: Batch) -> int:
+    cursor = connection.executemany(
+        "INSERT INTO dead_letters "
+        "(source, epoch, position, stage, reason, attempts, original, botnet_type, created_time) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, CURRENT_TIMESTAMP) ON CONFLICT DO NOTHING",
+        [
+            (
+                batch.source,
+                batch.epoch,
+                rejected.position,
+                rejected.stage,
+                rejected.reason.encode(errors="replace").decode(),
+                rejected.attempts,
+                rejected.original,
+                batch.botnet_type,
+            )
+            for rejected in batch.rejected
+        ],
+    )
+    return max(cursor.rowcount, 0)
+
+
+def _write_ledger(connection: sqlite3.Connection, batch: Batch, written: int) -> None:
+    connection.execute(
+        "INSERT INTO engine_ledger (source, epoch, first, last, part, botnet_type, "
+        "received, written, duplicates, rejected, created_time) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CURRENT_TIMESTAMP) ON CONFLICT DO NOTHING",
+        (
+            batch.source,
+            batch.epoch,
+            batch.first,
+            batch.last,
+            batch.part,
+            batch.botnet_type,
+            batch.size,
+            written,
+            len(batch.sightings) - written,
+            len(batch.rejected),
+        ),
+    )

@@ -1,0 +1,347 @@
+"""The contract of every sink: `engine.ports.Sink` and `adapters.sinks.database.Database`, on real databases."""
+
+from collections.abc import AsyncIterator, Iterator
+from random import Random
+
+import pytest
+import trio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.sinks.database import Database, LedgerTotal
+from engine.delivery import Batch, Written
+from engine.errors import RejectedError
+from engine.ports import TableCount
+from engine.sighting import Facts, Rejected, Sighting
+from tests.contracts.sink_stores import (
+    RECEIVED_AT,
+    MariaDbStore,
+    Model,
+    SqliteStore,
+    Store,
+    batch_of,
+    check,
+    cleanup,
+    fresh_type,
+    online,
+    write,
+)
+from tests.servers.mariadb import MariaDbServer, find_mariadbd
+
+DAY = "2026-11-20 "
+SHENZHEN = Facts("CN", "China", "Guangdong", "Shenzhen", "Asia", "China Telecom", 4134, 22.5431, 114.0579)
+BERLIN = Facts("DE", "Germany", "Land Berlin", "Berlin", "Europe", "Deutsche Telekom AG", 3320, 52.52, 13.405)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "mariadb", "mariadb-without-local-infile"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One database per kind, for all tests of this file: they keep apart by botnet type and source."""
+    folder = tmp_path_factory.mktemp("sink")
+    if request.param == "sqlite":
+        yield SqliteStore(folder / "sink.db")
+        return
+    if find_mariadbd() is None:
+        pytest.skip("mariadbd is not installed: apt-get install mariadb-server")
+    with MariaDbServer(folder, {"local_infile": 1 if request.param == "mariadb" else 0}) as server:
+        yield MariaDbStore(server, "contract")
+
+
+@pytest.fixture
+async def database(store: Store) -> AsyncIterator[Database]:
+    """The database, opened."""
+    async with store.open() as opened:
+        yield opened
+
+
+@pytest.fixture
+def kind() -> str:
+    """A botnet type of the test's own, used as its source's name, too."""
+    return fresh_type()
+
+
+async def test_a_sighting_becomes_a_communication_and_a_node(store: Store, database: Database, kind: str) -> None:
+    """Every column of both tables holds what the sighting and the look-up said."""
+    batch = batch_of([online("1.2.3.4", DAY + "08:00:00", "http")], kind)
+    assert await write(database, batch, {"1.2.3.4": SHENZHEN}) == Written(1, 0, 0)
+    facts = "longitude, latitude, country, country_code, province, city, continent, isp, asn, is_china"
+    known = (114.0579, 22.5431, "China", "CN", "Guangdong", "Shenzhen", "Asia", "China Telecom", 4134, 1)
+    assert store.rows(
+        f"SELECT ip, status, first_seen, last_seen, cleaned_time, communication_count, {facts} FROM botnet_nodes_{kind}"
+    ) == [("1.2.3.4", "active", DAY + "08:00:00", DAY + "08:00:00", None, 1, *known)]
+    assert store.rows(
+        f"SELECT ip, communication_time, received_at, event_type, status, {facts} FROM botnet_communications_{kind}"
+    ) == [("1.2.3.4", DAY + "08:00:00", RECEIVED_AT, "http", "active", *known)]
+
+
+async def test_what_no_look_up_knows_is_null(store: Store, database: Database, kind: str) -> None:
+    """A missing fact is NULL, in both tables, and never an invented word."""
+    await write(database, batch_of([online("2001:db8:85a3:8d3:1319:8a2e:370:7348", DAY + "08:00:00")], kind))
+    columns = "longitude, latitude, country, country_code, province, city, continent, isp, asn, is_china"
+    assert store.rows(f"SELECT {columns} FROM botnet_nodes_{kind}") == [(None,) * 10]
+    assert store.rows(f"SELECT event_type, {columns} FROM botnet_communications_{kind}") == [(None,) * 11]
+
+
+async def test_a_batch_written_again_changes_nothing(store: Store, database: Database, kind: str) -> None:
+    """A redelivered batch counts as duplicates and leaves every row, `updated_at` included, as it was."""
+    sightings = [online("1.2.3.4", DAY + "08:00:00"), online("1.2.3.5", DAY + "08:00:00")]
+    sightings += [cleanup("1.2.3.5", DAY + "07:00:00")]
+    batch = batch_of(sightings, kind, source=kind, rejected=[Rejected("9", "fetch", "no ip", b"{}")])
+    assert await write(database, batch) == Written(3, 0, 1)
+    tables = (f"botnet_nodes_{kind}", f"botnet_communications_{kind}", "dead_letters", "engine_ledger")
+    before = [store.rows(f"SELECT * FROM {table}") for table in tables]
+    assert await write(database, batch) == Written(0, 3, 0)
+    assert [store.rows(f"SELECT * FROM {table}") for table in tables] == before
+
+
+async def test_repeats_inside_a_batch_count_once(store: Store, database: Database, kind: str) -> None:
+    """The same address in the same second is one communication; the first event type stays."""
+    model = Model()
+    sightings = [online("1.2.3.4", DAY + "08:00:00", event) for event in ("first", "second", None)]
+    sightings.append(online("1.2.3.4", DAY + "07:00:00"))
+    assert await write(database, batch_of(sightings, kind)) == model.write(sightings) == Written(2, 2, 0)
+    check(store, kind, model)
+    events = store.rows(
+        f"SELECT event_type FROM botnet_communications_{kind} WHERE communication_time LIKE '%08:00:00'"
+    )
+    assert events == [("first",)]
+
+
+async def test_overlapping_batches_count_only_what_is_new(store: Store, database: Database, kind: str) -> None:
+    """A page that was split otherwise at the second delivery adds only the sightings that were not there."""
+    model = Model()
+    sightings = [online(f"10.0.0.{n % 7}", f"{DAY}08:{n:02}:00") for n in range(40)]
+    for first, last in ((0, 20), (10, 30), (0, 40), (39, 40)):
+        part = sightings[first:last]
+        assert await write(database, batch_of(part, kind, first=first)) == model.write(part)
+        check(store, kind, model)
+
+
+ADDRESSES = st.sampled_from(["1.1.1.1", "2.2.2.2", "10.9.8.7", "2001:db8::1"])
+TIMES = st.integers(0, 7).map(lambda n: f"{DAY}00:00:{n:02}")
+SIGHTINGS = st.builds(Sighting, ADDRESSES, TIMES, st.just(1), st.sampled_from([False, False, True]))
+BATCHES = st.lists(st.lists(SIGHTINGS, min_size=1, max_size=12), min_size=1, max_size=6)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(batches=BATCHES, again=st.randoms(use_true_random=False))
+async def test_any_sequence_of_batches_comes_to_what_their_set_says(
+    store: Store, batches: list[list[Sighting]], again: Random
+) -> None:
+    """Overlapping, reordered and redelivered batches leave the tables that a model computes from the whole set."""
+    kind, model = fresh_type(), Model()
+    deliveries = batches + again.sample(batches, len(batches) // 2)
+    async with store.open() as database, database.writer() as sink:
+        for sightings in deliveries:
+            assert await sink.write(batch_of(sightings, kind), {}) == model.write(sightings)
+    check(store, kind, model)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sightings=st.lists(SIGHTINGS, min_size=2, max_size=8), order=st.randoms(use_true_random=False))
+async def test_sightings_and_cleanups_commute(store: Store, sightings: list[Sighting], order: Random) -> None:
+    """Record by record, in any order: the nodes are the same."""
+    model = Model()
+    model.write(sightings)
+    for _ in range(2):
+        kind = fresh_type()
+        order.shuffle(sightings)
+        async with store.open() as database, database.writer() as sink:
+            for sighting in sightings:
+                await sink.write(batch_of([sighting], kind), {})
+        check(store, kind, model)
+
+
+async def test_facts_come_from_the_latest_sighting(store: Store, database: Database, kind: str) -> None:
+    """A later sighting renews what describes the node; an earlier one, arriving late, does not."""
+    ip, city = "1.2.3.4", f"SELECT city, country_code FROM botnet_nodes_{kind}"
+    await write(database, batch_of([online(ip, DAY + "08:00:00")], kind), {ip: SHENZHEN})
+    await write(database, batch_of([online(ip, DAY + "07:00:00")], kind), {ip: BERLIN})
+    assert store.rows(city) == [("Shenzhen", "CN")]
+    await write(database, batch_of([online(ip, DAY + "09:00:00")], kind), {ip: BERLIN})
+    assert store.rows(city) == [("Berlin", "DE")]
+
+
+async def test_inactive_stays_until_time_moves(store: Store, database: Database, kind: str) -> None:
+    """A status set by somebody else outlives repeats and late sightings, and ends with a newer one."""
+    ip, status = "1.2.3.4", f"SELECT status FROM botnet_nodes_{kind}"
+    await write(database, batch_of([online(ip, DAY + "08:00:00")], kind))
+    store.rows(f"UPDATE botnet_nodes_{kind} SET status = 'inactive'")
+    await write(database, batch_of([online(ip, DAY + "08:00:00"), online(ip, DAY + "07:00:00")], kind))
+    assert store.rows(status) == [("inactive",)]
+    await write(database, batch_of([online(ip, DAY + "09:00:00")], kind))
+    assert store.rows(status) == [("active",)]
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+async def test_any_text_is_stored_as_it_is(store: Store, text: str) -> None:
+    """Whatever the text, it comes out of event type and facts as it went in."""
+    ip = f"2001:db8::{fresh_type().removeprefix('t')}"
+    async with store.open() as database:
+        await write(database, batch_of([online(ip, DAY + "08:00:00", text)], "texts"), {ip: Facts(city=text)})
+    found = store.rows(f"SELECT event_type, city FROM botnet_communications_texts WHERE ip = '{ip}'")
+    assert found == [(text, text)]
+
+
+@pytest.mark.parametrize("text", ["\0", "\\N", "a'b\"c", "\\", "x\ty\nz\r", "\x1a", "😀 Österreich", "NULL", "', ('"])
+async def test_dangerous_texts_are_stored_as_they_are(store: Store, database: Database, kind: str, text: str) -> None:
+    """What means something to SQL or to LOAD DATA is only text here."""
+    facts = {"1.2.3.4": Facts(city=text, isp=text)}
+    await write(database, batch_of([online("1.2.3.4", DAY + "08:00:00", text)], kind), facts)
+    assert store.rows(f"SELECT event_type, city, isp FROM botnet_communications_{kind}") == [(text, text, text)]
+    assert store.rows(f"SELECT city, isp FROM botnet_nodes_{kind}") == [(text, text)]
+
+
+@pytest.mark.parametrize(
+    "sighting",
+    [
+        online("1.2.3.4'; DROP TABLE x; --", DAY + "08:00:00"),
+        online("1.2.3.4", "yesterday"),
+        online("1.2.3.4", DAY + "08:00:00", "half a pair \ud800"),
+        online("1.2.3.4\n", DAY + "08:00:00"),
+    ],
+)
+async def test_a_bad_record_rejects_its_batch_and_nothing_of_it_is_there(
+    store: Store, database: Database, kind: str, sighting: Sighting
+) -> None:
+    """The error says that the data is the cause, and neither rows nor ledger know of the batch."""
+    good = online("5.6.7.8", DAY + "08:00:00")
+    async with database.writer() as sink:
+        await sink.write(batch_of([good], kind, source=kind), {})
+        with pytest.raises(RejectedError) as caught:
+            await sink.write(batch_of([online("5.6.7.9", DAY + "08:00:00"), sighting], kind, source=kind, first=2), {})
+        assert caught.value.certain
+        assert store.rows(f"SELECT ip FROM botnet_communications_{kind}") == [("5.6.7.8",)]
+        assert store.rows(f"SELECT ip FROM botnet_nodes_{kind}") == [("5.6.7.8",)]
+        assert store.rows(f"SELECT received FROM engine_ledger WHERE source = '{kind}'") == [(1,)]
+        assert await sink.write(batch_of([good], kind, source=kind), {}) == Written(0, 1, 0)
+
+
+@pytest.mark.parametrize("name", ["", "Ramnit", "a b", "x" * 41, "ramnit\n", "x`y", "ünder"])
+async def test_a_botnet_type_that_is_no_name_is_rejected(database: Database, name: str) -> None:
+    """Only `[a-z0-9_]{1,40}` becomes part of a table's name."""
+    with pytest.raises(RejectedError, match="botnet type"):
+        await write(database, batch_of([online("1.2.3.4", DAY + "08:00:00")], name))
+
+
+async def test_no_more_botnet_types_than_allowed(store: Store, kind: str) -> None:
+    """The type that would be one too many is rejected; those that have tables go on."""
+    async with store.open() as database:
+        await write(database, batch_of([online("1.2.3.4", DAY + "08:00:00")], kind))
+        present = len(await database.table_counts())
+    async with store.open(max_botnet_types=present) as database:
+        with pytest.raises(RejectedError, match="max_botnet_types"):
+            await write(database, batch_of([online("1.2.3.4", DAY + "08:00:00")], kind + "x"))
+        assert await write(database, batch_of([online("1.2.3.4", DAY + "09:00:00")], kind)) == Written(1, 0, 0)
+
+
+async def test_rejected_records_are_dead_letters_once(store: Store, database: Database, kind: str) -> None:
+    """A batch of nothing but rejected records is kept with original bytes, once per source, epoch and position."""
+    original = bytes(range(256))
+    rejected = [Rejected("7", "fetch", "no ip: 'x'", original), Rejected("7+1", "write", "reason 😀\ud800", b"", 3)]
+    batch = Batch(kind, 2, 7, 7, 0, RECEIVED_AT, "", (), tuple(rejected))
+    assert await write(database, batch) == Written(0, 0, 2)
+    assert await write(database, batch) == Written(0, 0, 0)
+    other_reason = Batch(kind, 2, 7, 9, 1, RECEIVED_AT, "", (), (Rejected("7", "write", "other", b"x"),))
+    assert await write(database, other_reason) == Written(0, 0, 0)
+    columns = "epoch, position, stage, reason, attempts, original, botnet_type"
+    assert store.rows(f"SELECT {columns} FROM dead_letters WHERE source = '{kind}' ORDER BY position") == [
+        (2, "7", "fetch", "no ip: 'x'", 1, original, ""),
+        (2, "7+1", "write", "reason 😀?", 3, b"", ""),
+    ]
+
+
+async def test_the_ledger_keeps_the_first_row_of_a_batch(store: Store, database: Database, kind: str) -> None:
+    """Received = written + duplicates + rejected, per batch name, as it was when the batch was first committed."""
+    rejected = [Rejected("3", "fetch", "no ip", b"{}")]
+    twice = [online("1.2.3.4", DAY + "08:00:00")] * 2
+    await write(database, batch_of(twice, kind, source=kind, rejected=rejected))
+    await write(database, batch_of(twice, kind, source=kind, rejected=rejected))
+    await write(database, batch_of(twice, kind, source=kind, first=4))
+    columns = "epoch, first, last, part, botnet_type, received, written, duplicates, rejected"
+    quoted = columns.replace("first", "`first`").replace("last", "`last`")
+    assert store.rows(f"SELECT {quoted} FROM engine_ledger WHERE source = '{kind}' ORDER BY id") == [
+        (0, 1, 3, 0, kind, 3, 1, 1, 1),
+        (0, 4, 5, 0, kind, 2, 0, 2, 0),
+    ]
+    total = LedgerTotal(kind, 5, 1, 3, 1)
+    assert [found for found in await database.ledger_totals(None) if found.source == kind] == [total]
+    assert total in await database.ledger_totals("2020-01-01 00:00:00")
+    assert await database.ledger_totals("2999-01-01 00:00:00") == []
+
+
+async def test_a_start_is_pending_unless_the_one_before_it_ended(database: Database, kind: str) -> None:
+    """Pending starts of the window are counted, per source; the first of a source never is one."""
+    starts = [await database.record_start(kind, 3600) for _ in range(3)]
+    assert [start.pending for start in starts] == [0, 1, 2]
+    assert (await database.record_start(kind + "x", 3600)).pending == 0
+    await database.record_end([])
+    await database.record_end(starts)
+    assert (await database.record_start(kind, 3600)).pending == 2
+    assert (await database.record_start(kind, 3600)).pending == 3
+    assert len({start.id for start in starts}) == 3
+
+
+async def test_starts_before_the_window_are_not_counted(store: Store, database: Database, kind: str) -> None:
+    """The window is measured by the database's clock, in fractions of a second, too."""
+    for _ in range(3):
+        await database.record_start(kind, 3600)
+    store.rows(f"UPDATE engine_starts SET started_at = '2026-01-01 00:00:00' WHERE source = '{kind}'")
+    assert (await database.record_start(kind, 0.5)).pending == 1
+
+
+async def test_table_counts(store: Store, database: Database, kind: str) -> None:
+    """Nodes, communications, and those received in the last five minutes."""
+    now = str(store.rows("SELECT CURRENT_TIMESTAMP")[0][0])
+    old = batch_of([online("1.2.3.4", DAY + f"08:00:0{n}") for n in range(3)], kind)
+    await write(database, old)
+    new = batch_of([online("1.2.3.5", DAY + "08:00:00")], kind)
+    await write(database, Batch(new.source, 0, 8, 8, 0, now, kind, new.sightings))
+    assert TableCount(kind, 2, 4, 1) in await database.table_counts()
+
+
+async def test_concurrent_writers_on_the_same_addresses(store: Store, database: Database, kind: str) -> None:
+    """Six writers, every batch delivered twice, the same addresses in all of them: counters exact."""
+    model, batches = Model(), []
+    for n in range(24):
+        sightings = [online(f"10.0.{k % 3}.{k}", f"{DAY}0{(n + k) % 9}:00:{n % 20:02}") for k in range(60)]
+        sightings += [cleanup(f"10.0.0.{3 * (n % 5)}", f"{DAY}04:00:{n:02}")]
+        model.write(sightings)
+        batches += [batch_of(sightings, kind, first=1000 * n)] * 2
+    answers = []
+
+    async def work(share: list[Batch]) -> None:
+        async with database.writer() as sink:
+            for batch in share:
+                answers.append(await sink.write(batch, {}))  # noqa: PERF401 - the model counts the answers of all
+
+    async with trio.open_nursery() as nursery:
+        for n in range(6):
+            nursery.start_soon(work, batches[n::6])
+    check(store, kind, model)
+    # How many cleanups advance depends on who came first; at most one per batch does.
+    assert 0 <= sum(answer.written for answer in answers) - len(model.communications()) <= 24
+
+
+async def test_a_cancelled_write_is_whole_or_absent(store: Store, database: Database, kind: str) -> None:
+    """Cancelled at many instants, written again: nothing is there twice, nothing is missing."""
+    model = Model()
+    async with database.writer() as sink:
+        for n in range(20):
+            sightings = [online(f"10.0.{k}.1", f"{DAY}08:{n:02}:{k % 60:02}") for k in range(100)]
+            model.write(sightings)
+            with trio.move_on_after(n / 2000):
+                await sink.write(batch_of(sightings, kind, first=n * 100), {})
+            await sink.write(batch_of(sightings, kind, first=n * 100), {})
+    check(store, kind, model)
+
+
+async def test_a_file_or_server_opened_twice_is_one_database(store: Store, kind: str) -> None:
+    """Two processes, here two openings, write side by side."""
+    model = Model()
+    async with store.open() as one, store.open() as two, trio.open_nursery() as nursery:
+        for n, database in enumerate((one, two) * 5):
+            sightings = [online(f"10.0.0.{k}", f"{DAY}08:{n // 2:02}:00") for k in range(30)]
+            model.write(sightings)
+            nursery.start_soon(write, database, batch_of(sightings, kind, first=n))
+    check(store, kind, model)
