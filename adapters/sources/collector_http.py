@@ -141,14 +141,14 @@ def _base(options: CollectorOptions) -> str:
 
 
 def _tls(options: CollectorOptions) -> ssl.SSLContext:
+    if options.ca_file is not None and options.verify_tls:
+        try:
+            return ssl.create_default_context(cafile=str(Path(options.ca_file).expanduser()))
+        except OSError as error:
+            raise ConfigError(f"source {options.name}: ca_file {options.ca_file} cannot be used: {error}") from None
     if urlsplit(options.url).scheme == "http":  # reading the system's certificates takes a third of a second
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if options.ca_file is None or not options.verify_tls:
-        return httpx.create_ssl_context(verify=options.verify_tls, trust_env=False)
-    try:
-        return ssl.create_default_context(cafile=str(Path(options.ca_file).expanduser()))
-    except OSError as error:
-        raise ConfigError(f"source {options.name}: ca_file {options.ca_file} cannot be used: {error}") from None
+    return httpx.create_ssl_context(verify=options.verify_tls, trust_env=False)
 
 
 def _client(options: CollectorOptions, tls: ssl.SSLContext, timeout: httpx.Timeout, *, kept: int) -> httpx.AsyncClient:

@@ -49,7 +49,7 @@ async def live_demo() -> AsyncIterator[Source]:
     async with trio.open_nursery() as nursery:
         url = await nursery.start(serve_demo, None, 20_000)
         async with open_source(options(url)) as source:
-            while not (await source.fetch(Cursor())).more:
+            while not (await first_pages(source, 3))[-1].more:
                 pass
             yield source
         nursery.cancel_scope.cancel()
