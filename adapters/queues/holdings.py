@@ -13,45 +13,52 @@ from engine.errors import UnavailableError
 class Holdings:
     """The deliveries in hand.
 
-    `held` are with the caller of the queue. `lapsing` were with it until it was cancelled while settling them: nobody
-    works on them, and they come back when their lease runs out. `in_doubt` says that the queue may know more deliveries
-    as ours than we do, because a claim or a release was interrupted.
+    `held` are with the caller of the queue, by id, under the attempt they were claimed as. `lapsing` were with it until
+    it was cancelled while settling them: nobody works on them, and they come back when their lease runs out.
+    `in_doubt` says that the queue may know more deliveries as ours than we do, because a claim or a release was
+    interrupted.
     """
 
-    held: set[str] = field(factory=set)
+    held: dict[str, int] = field(factory=dict)
     lapsing: set[str] = field(factory=set)
     in_doubt: bool = False
 
     @property
-    def known(self) -> list[str]:
+    def known(self) -> frozenset[str]:
         """All that the queue rightly books as ours."""
-        return sorted(self.held | self.lapsing)
+        return frozenset(self.held.keys() | self.lapsing)
 
-    def take(self, ids: Iterable[str]) -> None:
+    def take(self, deliveries: Iterable[Delivery]) -> None:
         """These are now with the caller."""
-        taken = set(ids)
-        self.held |= taken
-        self.lapsing -= taken
+        for delivery in deliveries:
+            self.held[delivery.id] = delivery.attempt
+            self.lapsing.discard(delivery.id)
 
-    def drop(self, ids: Iterable[str]) -> None:
-        """These are ours no longer."""
-        gone = set(ids)
-        self.held -= gone
-        self.lapsing -= gone
+    def drop(self, deliveries: Iterable[Delivery]) -> None:
+        """These are ours no longer; the same one, claimed again under a later attempt, is."""
+        for delivery in deliveries:
+            if self.held.get(delivery.id) == delivery.attempt:
+                del self.held[delivery.id]
+            self.lapsing.discard(delivery.id)
+
+    def keep_of(self, deliveries: Iterable[Delivery], kept: Sequence[Delivery]) -> None:
+        """Of these, only the `kept` are still ours."""
+        ids = {delivery.id for delivery in kept}
+        self.drop(delivery for delivery in deliveries if delivery.id not in ids)
 
     @contextmanager
     def settling(self, deliveries: Sequence[Delivery]) -> Iterator[None]:
         """Settle inside. An UnavailableError changes nothing, the caller will call again; a cancelled caller won't."""
-        ids = {delivery.id for delivery in deliveries}
         try:
             yield
         except UnavailableError:
             raise
         except BaseException:
-            self.lapsing |= ids & self.held
-            self.held -= ids
+            lapsing = {delivery.id for delivery in deliveries if self.held.get(delivery.id) == delivery.attempt}
+            self.drop(deliveries)
+            self.lapsing |= lapsing
             raise
-        self.drop(ids)
+        self.drop(deliveries)
 
     @contextmanager
     def doubting(self) -> Iterator[None]:

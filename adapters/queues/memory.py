@@ -131,7 +131,8 @@ class MemoryQueue:
                 await self.store.changed.wait()
 
     def _not_held(self) -> list[Entry]:
-        return [entry for entry in self.store.deliveries.values() if entry.id not in self._holdings.held]
+        held = self._holdings.held
+        return [each for each in self.store.deliveries.values() if each.owner != self.instance or each.id not in held]
 
     def _take(self, limit: int) -> list[Delivery]:
         self._take_back_orphans()
@@ -141,12 +142,13 @@ class MemoryQueue:
         for entry in free[:limit]:
             entry.attempt, entry.is_new = entry.attempt + 1, False
             entry.owner, entry.free_at = self.instance, now + self.store.lease_seconds
-        self._holdings.take(entry.id for entry in free[:limit])
-        return [Delivery(entry.id, entry.attempt, entry.batch) for entry in free[:limit]]
+        deliveries = [Delivery(entry.id, entry.attempt, entry.batch) for entry in free[:limit]]
+        self._holdings.take(deliveries)
+        return deliveries
 
     def _take_back_orphans(self) -> None:
         if self._holdings.in_doubt:
-            known = self._holdings.held | self._holdings.lapsing
+            known = self._holdings.known
             for entry in self.store.deliveries.values():
                 if entry.owner == self.instance and entry.id not in known:
                     _set_free(entry)
@@ -163,7 +165,7 @@ class MemoryQueue:
         for _, entry in held:
             entry.free_at = self.store.clock() + self.store.lease_seconds
         kept = [delivery for delivery, _ in held]
-        self._holdings.drop({delivery.id for delivery in deliveries} - {delivery.id for delivery in kept})
+        self._holdings.keep_of(deliveries, kept)
         return kept
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
@@ -181,7 +183,7 @@ class MemoryQueue:
                 self.store.notify()
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
-        self._holdings.drop(delivery.id for delivery in deliveries)
+        self._holdings.drop(deliveries)
         with self._holdings.doubting():
             await trio.lowlevel.checkpoint()
         for delivery in deliveries:

@@ -106,7 +106,7 @@ class RedisQueue:
                         _log.warning(
                             "delivery cannot be read, now a dead letter of the queue", delivery=name, reason=str(error)
                         )
-            self._holdings.take(delivery.id for delivery in deliveries)
+            self._holdings.take(deliveries)
         return last_id, deliveries
 
     async def _claim_now(self, limit: int) -> tuple[bytes, list[Taken]]:
@@ -144,9 +144,9 @@ class RedisQueue:
     async def renew(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         ids = [delivery.id for delivery in deliveries]
         answer = await self._server.run(list[bytes], scripts.RENEW, [self._keys.stream], self._instance, *ids)
-        kept = {name.decode() for name in answer}
-        self._holdings.drop(set(ids) - kept)
-        return [delivery for delivery in deliveries if delivery.id in kept]
+        kept = [delivery for delivery in deliveries if delivery.id.encode() in answer]
+        self._holdings.keep_of(deliveries, kept)
+        return kept
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
         keys = [self._keys.stream, *(self._keys.outstanding(delivery.batch.source) for delivery in deliveries)]
@@ -161,7 +161,7 @@ class RedisQueue:
             )
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
-        self._holdings.drop(delivery.id for delivery in deliveries)
+        self._holdings.drop(deliveries)
         released = [part for delivery in deliveries for part in (delivery.id, delivery.attempt)]
         with self._holdings.doubting():
             await self._server.run(int, scripts.RELEASE, [self._keys.stream], self._instance, *released)
@@ -196,10 +196,13 @@ class RedisQueue:
         """What of this server would lose the queue: a line each, with what mends it."""
         return await durability_warnings(self._server)
 
-    async def join(self, family: str | None) -> None:
-        """Come back under the name of `family`: what its earlier starts held is claimable at once, and counts."""
+    async def join(self, family: str | None, *, forgotten_seconds: float = FORGOTTEN_SECONDS) -> None:
+        """Come back under the name of `family`: what its earlier starts held is claimable at once, and counts.
+
+        Consumers that hold nothing, and have been silent for `forgotten_seconds`, are removed.
+        """
         keys = [self._keys.stream, self._keys.generations]
-        await self._server.run(int, scripts.JOIN, keys, family or "", FORGOTTEN_SECONDS * 1000)
+        await self._server.run(int, scripts.JOIN, keys, family or "", round(forgotten_seconds * 1000))
 
 
 @asynccontextmanager

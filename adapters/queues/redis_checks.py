@@ -25,10 +25,15 @@ async def _facts(server: RedisServer) -> Facts:
 
 async def check_server(server: RedisServer) -> None:
     """Raise ConfigError where the server is too old."""
-    version = str((await _facts(server)).get("redis_version", "99"))
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers < OLDEST:
+    version = str((await _facts(server)).get("redis_version", "unknown"))
+    if is_too_old(version):
         raise ConfigError(f"queue.url: this is Redis {version}: the queue needs 6.2 or later, upgrade the server")
+
+
+def is_too_old(version: str) -> bool:
+    """Whether a server of this version lacks what the queue uses; one that does not tell is tried."""
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    return len(numbers) == len(OLDEST) and numbers < OLDEST
 
 
 async def durability_warnings(server: RedisServer) -> list[str]:

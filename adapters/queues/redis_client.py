@@ -1,6 +1,6 @@
 """Which Redis client a URL asks for, made so that it never repeats a command by itself."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -41,10 +41,24 @@ class Limits:
             "retry": Retry(NoBackoff(), 0),
             "socket_timeout": self.call_seconds,
             "socket_connect_timeout": self.connect_seconds,
-            "socket_keepalive": True,
             "health_check_interval": self.health_check_seconds,
             "protocol": 2,
         }
+
+
+@frozen
+class _Watched:
+    """The client of a master, and those of the sentinels that know it."""
+
+    master: Client
+    sentinels: Sequence[Client]
+
+    async def execute_command(self, *args: str | bytes | float) -> object:
+        return await self.master.execute_command(*args)
+
+    async def aclose(self) -> None:
+        for client in (self.master, *self.sentinels):
+            await client.aclose()
 
 
 def make_client(url: str, limits: Limits) -> Client:
@@ -83,8 +97,7 @@ def _behind_sentinels(url: str, limits: Limits) -> Client:
     if parts.scheme == "rediss+sentinel":
         options["ssl"] = True
     watchers = Sentinel(sentinels, sentinel_kwargs=dict(limits.options()), **options)  # type: ignore[no-untyped-call]
-    master: Client = watchers.master_for(service)
-    return master
+    return _Watched(watchers.master_for(service), watchers.sentinels)
 
 
 def _address(host: str) -> tuple[str, int]:

@@ -17,6 +17,8 @@ _WAIT_CLASSES = (
 
 _RIGHTS = ("NOAUTH", "NOPERM", "WRONGPASS", "AUTH ", "invalid password", "invalid username-password")
 
+_RIGHTS_IN_SCRIPTS = ("-NOPERM ", "The user executing the script can't")
+
 _WHAT_TO_GRANT = (
     "correct the user and password in queue.url, or grant: ACL SETUSER name ~{botnet:*}* +@read +@write +@scripting"
     " +@connection +info"
@@ -47,7 +49,9 @@ def is_about_rights(error: BaseException | None) -> bool:
     if isinstance(error, (client_errors.AuthenticationError, client_errors.NoPermissionError)):
         return True
     text = str(error)
-    return isinstance(error, client_errors.ResponseError) and (text.startswith(_RIGHTS) or "-NOPERM " in text)
+    return isinstance(error, client_errors.ResponseError) and (
+        text.startswith(_RIGHTS) or any(words in text for words in _RIGHTS_IN_SCRIPTS)
+    )
 
 
 def is_lost_group(error: BaseException) -> bool:

@@ -98,6 +98,7 @@ if stored and tonumber(stored) >= tonumber(ARGV[2]) then return 0 end
 redis.call('HDEL', KEYS[2], ARGV[1])
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 make_group()
+redis.call('XGROUP', 'CREATECONSUMER', KEYS[1], 'engines', ARGV[1])
 local known = {}
 for i = 3, #ARGV do known[ARGV[i]] = true end
 for _, entry in ipairs(pending_of(ARGV[1])) do
@@ -124,7 +125,7 @@ local function take(entry, attempt)
 end
 local free = redis.call('XPENDING', KEYS[1], 'engines', 'IDLE', ARGV[4], '-', '+', limit + #ARGV - 4)
 for _, entry in ipairs(free) do
-  if #taken < limit and not held[entry[1]] then
+  if #taken < limit and not (held[entry[1]] and entry[2] == ARGV[1]) then
     local claimed = redis.call('XCLAIM', KEYS[1], 'engines', ARGV[1], 0, entry[1])
     if claimed[1] then take(claimed[1], entry[4] + 1) else redis.call('XACK', KEYS[1], 'engines', entry[1]) end
   end
@@ -161,8 +162,7 @@ ACK = Script("""
 -- KEYS: stream outstanding*   ARGV: id*
 for i, id in ipairs(ARGV) do
   redis.call('XACK', KEYS[1], 'engines', id)
-  redis.call('XDEL', KEYS[1], id)
-  redis.call('ZREM', KEYS[i + 1], id)
+  if redis.call('XDEL', KEYS[1], id) == 1 then redis.call('ZREM', KEYS[i + 1], id) end
 end
 return 1
 """)

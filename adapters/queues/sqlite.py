@@ -82,14 +82,14 @@ class SqliteQueue:
             holdings.in_doubt = False
             with holdings.doubting():
                 deliveries, unreadable = await self._file.transact(take)
-            holdings.take(delivery.id for delivery in deliveries)
+            holdings.take(deliveries)
         for name, reason in unreadable:
             _log.warning("delivery cannot be read, now a dead letter of the queue", delivery=name, reason=reason)
         return deliveries
 
     async def renew(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
         kept = await self._file.transact(partial(statements.renew, engine=self._engine, deliveries=deliveries))
-        self._holdings.drop({delivery.id for delivery in deliveries} - {delivery.id for delivery in kept})
+        self._holdings.keep_of(deliveries, kept)
         return kept
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
@@ -109,7 +109,7 @@ class SqliteQueue:
         self._notify()
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
-        self._holdings.drop(delivery.id for delivery in deliveries)
+        self._holdings.drop(deliveries)
         with self._holdings.doubting():
             await self._file.transact(partial(statements.release, engine=self._engine, deliveries=deliveries))
         self._notify()
@@ -143,14 +143,16 @@ async def open_queue(
     engine_name: str | None = None,
     lease_seconds: float = 60.0,
     clock: Callable[[], float] = time.time,
+    busy_seconds: float = 5.0,
 ) -> AsyncIterator[SqliteQueue]:
     """Open the queue in the file `path`, made where it is missing (its folder must exist).
 
-    Under the same `engine_name` an engine first gets back what it held when it died. Raises ConfigError.
+    Under the same `engine_name` an engine first gets back what it held when it died. Other processes may use
+    the same file; a transaction waits `busy_seconds` for theirs. Raises ConfigError, or UnavailableError.
     """
     identity = Identity.new(engine_name)
     engine = statements.Engine(identity.instance, lease_seconds, clock)
-    async with open_file(Path(path), statements.SCHEMA, statements.VERSION) as file:
+    async with open_file(Path(path), statements.SCHEMA, statements.VERSION, busy_seconds=busy_seconds) as file:
         if identity.family is not None:
             await file.transact(partial(statements.resume, family=identity.family))
         yield SqliteQueue(file, engine)

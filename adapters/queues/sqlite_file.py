@@ -14,8 +14,6 @@ from engine.errors import ConfigError, UnavailableError
 
 T = TypeVar("T")
 
-BUSY_SECONDS = 5.0
-"""How long a transaction waits for other processes."""
 TRY_SECONDS = 0.1
 """How long one try waits in its thread, where nothing can cancel it."""
 
@@ -24,9 +22,13 @@ _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 @define(eq=False)
 class SqliteFile:
-    """One connection. It is only ever used by the one thread that holds the limiter's token."""
+    """One connection. It is only ever used by the one thread that holds the limiter's token.
+
+    `busy_seconds` is how long a transaction waits for those of other processes.
+    """
 
     connection: sqlite3.Connection
+    busy_seconds: float
     _limiter: trio.CapacityLimiter = field(factory=lambda: trio.CapacityLimiter(1), repr=False)
 
     async def transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -35,7 +37,7 @@ class SqliteFile:
         Cancelled: it was not run at all. Once its thread has begun it runs to its end and the result is returned, even
         to a cancelled caller. Raises UnavailableError where others hold the file for too long or the disk fails.
         """
-        deadline = trio.current_time() + BUSY_SECONDS
+        deadline = trio.current_time() + self.busy_seconds
         while True:
             try:
                 return await trio.to_thread.run_sync(self._run, work, limiter=self._limiter)
@@ -60,7 +62,7 @@ class SqliteFile:
 
 
 @asynccontextmanager
-async def open_file(path: Path, schema: str, version: int) -> AsyncIterator[SqliteFile]:
+async def open_file(path: Path, schema: str, version: int, *, busy_seconds: float) -> AsyncIterator[SqliteFile]:
     """Open the file, made where it is missing; `version` is that of the schema.
 
     Raises ConfigError where it cannot be a queue.
@@ -70,7 +72,7 @@ async def open_file(path: Path, schema: str, version: int) -> AsyncIterator[Sqli
     except (OSError, sqlite3.Error) as error:
         raise _refusal(path, error) from error
     with closing(connection):
-        file = SqliteFile(connection)
+        file = SqliteFile(connection, busy_seconds)
         try:
             found = await file.transact(lambda opened: _prepare(opened, schema, version))
         except sqlite3.Error as error:

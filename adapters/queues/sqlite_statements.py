@@ -119,7 +119,7 @@ def claim(
     """Take up to `limit` deliveries, none of the `held`; what cannot be read becomes a dead letter, with its reason."""
     now = engine.clock()
     deliveries, unreadable = [], []
-    for number, attempt in _free(connection, now, limit, held):
+    for number, attempt in _free(connection, engine, limit, held):
         connection.execute(
             "UPDATE deliveries SET is_new = 0, attempt = ?, owner = ?, free_at = ?, lease_seconds = ? WHERE id = ?",
             (attempt + 1, engine.instance, now + engine.lease_seconds, engine.lease_seconds, number),
@@ -133,14 +133,16 @@ def claim(
     return deliveries, unreadable
 
 
-def _free(connection: Connection, now: float, limit: int, held: AbstractSet[str]) -> list[tuple[int, int]]:
+def _free(connection: Connection, engine: Engine, limit: int, held: AbstractSet[str]) -> list[tuple[int, int]]:
     """Number and attempt of what may be claimed, what was claimed before first."""
+    now = engine.clock()
     claimed = connection.execute(
-        "SELECT id, attempt FROM deliveries"
+        "SELECT id, attempt, owner FROM deliveries"
         " WHERE is_new = 0 AND (free_at <= ? OR free_at > ? + lease_seconds + 1) ORDER BY id LIMIT ?",
         (now, now, limit + len(held)),
     ).fetchall()
-    free = [row for row in claimed if str(row[0]) not in held][:limit]
+    in_hand = {(int(name), engine.instance) for name in held}
+    free = [(number, attempt) for number, attempt, owner in claimed if (number, owner) not in in_hand][:limit]
     new = connection.execute("SELECT id, attempt FROM deliveries WHERE is_new = 1 ORDER BY id LIMIT ?", (limit,))
     return (free + new.fetchall())[:limit]
 
@@ -152,7 +154,7 @@ def resume(connection: Connection, *, family: str) -> None:
     )
 
 
-def take_back(connection: Connection, engine: Engine, known: Sequence[str]) -> None:
+def take_back(connection: Connection, engine: Engine, known: AbstractSet[str]) -> None:
     """What is booked as this engine's, and is not among the `known`, becomes claimable as if it never had been."""
     mine = connection.execute("SELECT id FROM deliveries WHERE owner = ?", (engine.instance,)).fetchall()
     connection.executemany(

@@ -101,6 +101,22 @@ async def test_what_is_in_hand_is_not_handed_out_again(world: QueueWorld) -> Non
         assert await queue.renew(held) == held
 
 
+async def test_what_another_engine_gave_back_is_not_in_hand(world: QueueWorld) -> None:
+    """A lost delivery may come back to the engine that lost it, and is then its own again under the new attempt."""
+    async with world.open() as queue, world.open() as other:
+        await queue.put(page(Cursor(), [1]))
+        (lost,) = await queue.claim(1, 0)
+        world.pass_time(61)
+        (taken,) = await other.claim(1, 0)
+        await other.nack(taken, 0)
+        (again,) = await queue.claim(1, 0)
+        assert again.attempt == 3
+        await queue.nack(lost, 0)
+        world.pass_time(61)
+        assert not await queue.claim(1, 0)
+        assert await queue.renew([again]) == [again]
+
+
 async def test_renewed_leases_hold(world: QueueWorld) -> None:
     """A renewed lease runs anew from then."""
     async with world.open() as queue, world.open() as other:

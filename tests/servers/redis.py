@@ -37,6 +37,7 @@ class RedisServer:
     """One redis-server on `port`, its data in `folder`, with an append-only file synced every second.
 
     `options` are lines of redis.conf (`{"appendonly": "no"}`); they may be changed between `stop` and `start`.
+    With `sentinel_config` it is a sentinel instead, under that file.
     Every public method returns once what it says is true.
     """
 
@@ -44,6 +45,7 @@ class RedisServer:
         self.folder = folder
         self.port = free_port()
         self.options = {"appendonly": "yes", "appendfsync": "everysec", "save": "", **(options or {})}
+        self.sentinel_config: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -73,9 +75,13 @@ class RedisServer:
         assert self._process is None, "the server is running"
         program = find_redis_server()
         assert program is not None, "redis-server is not installed: apt-get install redis-server"
-        command = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
-        for name, value in self.options.items():
-            command += [f"--{name}", value]
+        if self.sentinel_config is not None:
+            command = [program, str(self.sentinel_config), "--sentinel"]
+        else:
+            command = [program, "--dir", str(self.folder)]
+            for name, value in self.options.items():
+                command += [f"--{name}", value]
+        command += ["--port", str(self.port), "--bind", "127.0.0.1"]
         with (self.folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder)
         self._wait_until_ready()

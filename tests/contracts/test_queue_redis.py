@@ -1,0 +1,349 @@
+"""What only the Redis queue can get wrong: lost answers, servers that die, forget, freeze, fill up or refuse."""
+
+import random
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+from redis.exceptions import ConnectionError as ClientConnectionError
+from redis.exceptions import OutOfMemoryError, ResponseError
+
+from adapters.queues.redis import RedisQueue, open_queue
+from adapters.queues.redis_checks import is_too_old
+from adapters.queues.redis_client import Limits
+from adapters.queues.redis_errors import translate
+from engine.delivery import Cursor, Debt, Delivery
+from engine.errors import ConfigError, UnavailableError
+from tests.contracts.queue_worlds import RedisWorld, mark, page, records
+from tests.servers.ports import free_port
+from tests.servers.redis import RedisServer, need_redis_server
+
+THREE = page(Cursor(), [1, 2, 3])
+MORE = page(THREE.end, [4, 5])
+HASTY = Limits(call_seconds=0.3)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """Give a server of the test's own, to be broken."""
+    need_redis_server()
+    with RedisServer(tmp_path, {"appendfsync": "always"}) as private:
+        yield private
+
+
+@asynccontextmanager
+async def paused(server: RedisServer) -> AsyncIterator[None]:
+    """The server is frozen inside."""
+    server.pause()
+    try:
+        yield
+    finally:
+        server.resume()
+
+
+async def test_a_killed_server_forgets_nothing(server: RedisServer) -> None:
+    """After kill -9 and a new start batches, cursor, marks, leases and attempts are what they were."""
+    async with open_queue(server.url) as queue, open_queue(server.url) as other:
+        await queue.put(THREE)
+        one, two, three = await queue.claim(3, 0)
+        await queue.ack([one])
+        await queue.nack(two, 0)
+        server.kill()
+        with pytest.raises(UnavailableError):
+            await queue.depth()
+        with pytest.raises(UnavailableError):
+            await other.claim(1, 0)
+        server.start()
+        assert await queue.cursor("s") == THREE.end
+        assert await queue.depth() == 2
+        (again,) = await other.claim(5, 0)
+        assert (records([again]), again.attempt) == ([2], 2)
+        assert await queue.renew([three]) == [three]
+        assert await queue.debt("s", mark(1), 10) == Debt(1, 0)
+
+
+async def test_a_server_emptied_in_the_middle(server: RedisServer) -> None:
+    """The queue goes on from the beginning: nothing raises, deliveries in hand are lost leases, the cursor is at 0."""
+    async with open_queue(server.url) as queue:
+        await queue.put(THREE)
+        one, two, three = await queue.claim(3, 0)
+        with server.connect() as client:
+            client.flushall()
+        assert await queue.renew([one, two, three]) == []
+        await queue.nack(one, 0)
+        await queue.release([two])
+        await queue.dead_letter(three, "gone")
+        await queue.ack([one, two, three])
+        assert await queue.cursor("s") == Cursor()
+        assert not await queue.claim(3, 0)
+        assert await queue.put(THREE)
+        assert records(await queue.claim(3, 0)) == [1, 2, 3]
+
+
+async def test_a_lost_group_is_made_again(redis_world: RedisWorld) -> None:
+    """Where only the consumer group is gone, everything not settled is delivered anew."""
+    async with redis_world.open() as queue:
+        await queue.put(THREE)
+        redis_world.client.xgroup_destroy(redis_world.stream, "engines")
+        assert records(await queue.claim(3, 0)) == [1, 2, 3]
+
+
+async def test_a_put_whose_answer_was_lost(server: RedisServer) -> None:
+    """The server did it after we gave up: the same put again is true, and there is one set of entries."""
+    async with open_queue(server.url, limits=HASTY) as queue:
+        await queue.put(THREE)
+        async with paused(server):
+            with pytest.raises(UnavailableError, match="did not answer"):
+                await queue.put(MORE)
+        assert await queue.put(MORE)
+        assert await queue.put(MORE)
+        assert await queue.depth() == 5
+        with server.connect() as client:
+            assert client.xlen("{botnet:default}:stream") == 5
+            assert client.zcard("{botnet:default}:outstanding:s") == 5
+
+
+async def test_a_claim_that_arrives_late_takes_nothing_for_good(server: RedisServer) -> None:
+    """A cancelled claim that Redis carries out later, even after the next one began, orphans no delivery."""
+    async with open_queue(server.url, lease_seconds=3600) as queue:
+        await queue.put(page(Cursor(), range(1, 31)))
+        taken: list[Delivery] = []
+        for _ in range(10):
+            async with paused(server):
+                for _ in range(3):
+                    with trio.move_on_after(0.005):
+                        await queue.claim(4, 0)
+            taken += await queue.claim(3, 0)
+        assert sorted(records(taken)) == list(range(1, 31))
+        assert {delivery.attempt for delivery in taken} == {1}
+
+
+async def test_a_frozen_server_holds_nobody(server: RedisServer) -> None:
+    """Cancelling is prompt, the deadline of a call holds, and leaving the queue takes no time."""
+    async with paused(server):
+        began = time.monotonic()
+        with pytest.raises(UnavailableError):
+            async with open_queue(server.url, limits=HASTY):
+                pytest.fail("it cannot open")
+        assert time.monotonic() - began < 1.5
+    async with open_queue(server.url) as queue:
+        server.pause()
+        began = time.monotonic()
+        with trio.move_on_after(0.1) as scope:
+            await queue.claim(1, 10)
+        assert scope.cancelled_caught
+    assert time.monotonic() - began < 0.7
+
+
+async def test_answers_are_never_mixed_up(redis_world: RedisWorld) -> None:
+    """Hundreds of commands cancelled at random moments: every answer belongs to its question."""
+    async with redis_world.open() as queue:
+        cursors = {f"source-{number}": page(Cursor(), [number], source=f"source-{number}") for number in range(1, 9)}
+        for intake in cursors.values():
+            await queue.put(intake)
+        finished: list[bool] = []
+
+        async def ask(source: str, chance: random.Random) -> None:
+            for _ in range(60):
+                with trio.move_on_after(chance.random() * 0.02) as scope:
+                    assert await queue.cursor(source) == cursors[source].end
+                    assert await queue.depth() == len(cursors)
+                finished.append(not scope.cancelled_caught)
+
+        async with trio.open_nursery() as nursery:
+            for number, source in enumerate(cursors):
+                nursery.start_soon(ask, source, random.Random(number))
+        assert 50 < sum(finished) < len(finished) - 50
+
+
+async def test_a_full_server_can_be_emptied(redis_world: RedisWorld) -> None:
+    """Out of memory, a put has to wait; claiming, renewing, settling and owning go on."""
+    client = redis_world.client
+    async with redis_world.open() as queue:
+        await queue.put(page(Cursor(), range(1, 9)))
+        client.config_set("maxmemory", 1)
+        try:
+            with pytest.raises(UnavailableError, match="OOM|memory"):
+                await queue.put(page(page(Cursor(), range(1, 9)).end, [9]))
+            async with redis_world.open() as other:
+                assert await queue.acquire("s", 30)
+                assert await queue.acquire("s", 30)
+                one, two, three = await queue.claim(3, 0)
+                await other.claim(1, 0)
+                assert await queue.renew([one]) == [one]
+                await queue.release([two])
+                await queue.nack(three, 0)
+                await queue.ack([one])
+                assert await queue.depth() == 7
+                assert await queue.debt("s", mark(1), 10) == Debt(1, 0)
+        finally:
+            client.config_set("maxmemory", 0)
+
+
+async def test_silent_consumers_that_hold_nothing_are_removed(redis_world: RedisWorld) -> None:
+    """A consumer with deliveries is never removed: removing it would lose them."""
+    async with redis_world.open() as idle, redis_world.open() as busy:
+        await busy.put(THREE)
+        await busy.claim(3, 0)
+        await idle.claim(1, 0)
+    async with open_queue(redis_world.url, queue_name=redis_world.queue_name) as queue:
+        await queue.join(None, forgotten_seconds=-1)
+        assert len(redis_world.client.xinfo_consumers(redis_world.stream, "engines")) == 1
+        assert redis_world.client.hlen(f"{redis_world.prefix}:generations") == 1
+        redis_world.pass_time(61)
+        assert records(await queue.claim(3, 0)) == [1, 2, 3]
+
+
+async def test_a_named_engine_leaves_no_consumers_behind(redis_world: RedisWorld) -> None:
+    """However often it starts, it has one consumer, and the one that keeps what waits."""
+    for _ in range(5):
+        async with redis_world.open(engine_name="north") as queue:
+            await queue.put(THREE)
+            await queue.claim(1, 0)
+    assert len(redis_world.client.xinfo_consumers(redis_world.stream, "engines")) <= 2
+
+
+async def test_rights_are_settings_at_the_start_and_outages_later(server: RedisServer) -> None:
+    """A user that may not is a configuration error when opening, and waited for when its rights are taken away."""
+    with server.connect() as client:
+        client.execute_command(
+            "ACL", "SETUSER", "worker", "on", ">secret", "~{botnet:*}*", "+@all", "-@dangerous", "+info"
+        )
+        client.execute_command("ACL", "SETUSER", "guest", "on", ">secret", "~nothing", "+@all")
+        for login in ("worker:wrong", "nobody:secret", "guest:secret"):
+            with pytest.raises(ConfigError, match=r"queue\.url: Redis refuses this user .*ACL SETUSER"):
+                async with open_queue(f"redis://{login}@127.0.0.1:{server.port}"):
+                    pytest.fail("it cannot open")
+        async with open_queue(f"redis://worker:secret@127.0.0.1:{server.port}") as queue:
+            await queue.put(THREE)
+            await queue.ack(await queue.claim(3, 0))
+            client.execute_command("ACL", "SETUSER", "worker", "-@stream")
+            with pytest.raises(UnavailableError, match="refuses this user"):
+                await queue.claim(3, 0)
+            client.execute_command("ACL", "SETUSER", "worker", "+@stream", "-info")
+            assert not await queue.claim(3, 0)
+            assert ["+info" in warning for warning in await queue.durability_warnings()] == [True]
+
+
+async def test_servers_that_would_forget_are_named(server: RedisServer) -> None:
+    """No append-only file and an evicting memory policy are one warning each, with the line that mends it."""
+    async with open_queue(server.url) as queue:
+        assert await queue.durability_warnings() == []
+        with server.connect() as client:
+            client.config_set("appendonly", "no")
+            client.config_set("maxmemory", "1gb")
+            client.config_set("maxmemory-policy", "allkeys-lru")
+        no_file, evicting = await queue.durability_warnings()
+        assert "appendonly yes" in no_file
+        assert "maxmemory-policy noeviction" in evicting
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:port/0", "http://127.0.0.1/", "redis+sentinel://127.0.0.1:26379"])
+async def test_urls_that_cannot_be(url: str) -> None:
+    """They are configuration errors before anything is sent."""
+    with pytest.raises(ConfigError, match=r"queue\.url"):
+        async with open_queue(url):
+            pytest.fail("it cannot open")
+
+
+async def test_a_server_that_is_away_is_waited_for() -> None:
+    """Opening says so in the engine's words, in no group."""
+    with pytest.raises(UnavailableError):
+        async with open_queue(f"redis://127.0.0.1:{free_port()}"):
+            pytest.fail("it cannot open")
+
+
+async def test_errors_of_the_body_leave_as_they_are(redis_world: RedisWorld) -> None:
+    """What is raised while the queue is open is not wrapped by the loop under it."""
+    with pytest.raises(UnavailableError, match="of another server"):
+        async with redis_world.open():
+            raise UnavailableError("of another server")
+
+
+async def test_over_a_unix_socket(tmp_path: Path) -> None:
+    """`unix://` opens the same queue."""
+    need_redis_server()
+    with RedisServer(tmp_path, {"unixsocket": "redis.sock"}):
+        async with open_queue(f"unix://{tmp_path}/redis.sock") as queue:
+            await _whole_way(queue)
+
+
+async def test_in_a_cluster(tmp_path: Path) -> None:
+    """All keys of a queue are in one slot: every script works in Redis Cluster."""
+    need_redis_server()
+    with RedisServer(tmp_path, {"cluster-enabled": "yes", "cluster-port": str(free_port())}) as node:
+        with node.connect() as client:
+            client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+        with trio.fail_after(10):
+            await _in_cluster(node)
+
+
+async def _in_cluster(node: RedisServer) -> None:
+    """A cluster says for its first seconds that it is down: the engine would wait and call again."""
+    try:
+        async with open_queue(f"redis+cluster://127.0.0.1:{node.port}") as queue:
+            await _whole_way(queue)
+    except UnavailableError:
+        await trio.sleep(0.1)
+        await _in_cluster(node)
+
+
+async def test_behind_sentinels(tmp_path: Path, redis_server: RedisServer) -> None:
+    """`redis+sentinel://` asks the sentinels where the master is."""
+    folder = tmp_path / "sentinel"
+    folder.mkdir()
+    watcher = RedisServer(folder)
+    watcher.sentinel_config = folder / "sentinel.conf"
+    watcher.sentinel_config.write_text(f"sentinel monitor botnet 127.0.0.1 {redis_server.port} 1\n")
+    with watcher:
+        url = f"redis+sentinel://127.0.0.1:{watcher.port}/botnet/1"
+        async with open_queue(url, queue_name=tmp_path.name) as queue:
+            await _whole_way(queue)
+
+
+async def _whole_way(queue: RedisQueue) -> None:
+    """Use every script once."""
+    assert await queue.acquire("s", 30)
+    assert await queue.put(THREE)
+    one, two, three = await queue.claim(3, 0)
+    assert await queue.renew([one, two]) == [one, two]
+    await queue.ack([one])
+    await queue.nack(two, 0)
+    await queue.release([three])
+    bad, good = await queue.claim(3, 0.1)
+    await queue.dead_letter(bad, "for the sake of it")
+    await queue.ack([good])
+    assert not await queue.claim(3, 0.05)
+    assert await queue.debt("s", mark(1), 10) == Debt(1, 0)
+    assert await queue.cursor("s") == THREE.end
+    await queue.resign("s")
+
+
+@pytest.mark.parametrize(
+    ("error", "is_waited_for"),
+    [
+        (ClientConnectionError("Connection refused"), True),
+        (ConnectionResetError(), True),
+        (OutOfMemoryError("command not allowed when used memory > 'maxmemory'."), True),
+        (ResponseError("MISCONF Redis is configured to save RDB snapshots"), True),
+        (ResponseError("Error running script (call to f_1): @user_script:9: -OOM command not allowed"), True),
+        (ResponseError("BUSY Redis is busy running a script"), True),
+        (ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value"), False),
+        (ResponseError("unknown command 'XFOO'"), False),
+    ],
+)
+def test_what_an_error_means(error: Exception, is_waited_for: bool) -> None:  # noqa: FBT001 - a table
+    """What passes or can be mended is waited for; a mistake of ours is not."""
+    assert (translate(error) is not None) == is_waited_for
+
+
+@pytest.mark.parametrize(
+    ("version", "too_old"),
+    [("5.0.14", True), ("6.0.16", True), ("6.2.0", False), ("7.0.15", False), ("unknown", False)],
+)
+def test_which_servers_are_too_old(version: str, too_old: bool) -> None:  # noqa: FBT001 - a table
+    """The queue needs what came with 6.2."""
+    assert is_too_old(version) == too_old
