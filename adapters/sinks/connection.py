@@ -8,7 +8,6 @@ against a frozen server. `close` from another thread would wait for the reading 
 import contextlib
 import os
 import socket
-import struct
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
@@ -32,6 +31,7 @@ _SESSION = (
     "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 5, lock_wait_timeout = 20",
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'",
 )
+_HARMLESS = {Trouble.TRANSIENT, Trouble.BAD_ROW, Trouble.TOO_BIG}
 T = TypeVar("T")
 
 
@@ -114,7 +114,9 @@ def _sound() -> Iterator[None]:
     """What PyMySQL makes of an answer that is no MySQL is an accident of its parser: make it one error."""
     try:
         yield
-    except (struct.error, IndexError, ValueError, TypeError, AssertionError, RuntimeError, AttributeError) as error:
+    except (pymysql.err.Error, OSError):
+        raise
+    except Exception as error:
         raise pymysql.err.OperationalError(CR.CR_MALFORMED_PACKET, f"the answer is not MySQL: {error!r}") from error
 
 
@@ -158,13 +160,14 @@ class Session:
     async def run(self, work: Callable[[Wire], T]) -> T:
         """Connect if need be, and run `work` in a thread. Raises `pymysql.err.Error`, `OSError`, `EngineError`.
 
-        After an error that concerns the connection, and after a cancellation, the connection is gone.
+        The connection survives errors that lie in the data or in the moment. After all others it is gone: a new one may
+        reach another primary, and knows of new rights.
         """
         try:
             wire = self._wire or await self._connect()
             return await self._watched(lambda: work(wire))
         except (pymysql.err.Error, OSError) as error:
-            if classify(error_code(error)) in {Trouble.CONNECTION, Trouble.WITHHELD} or not self._is_open():
+            if classify(error_code(error)) not in _HARMLESS or not self._is_open():
                 self._discard()
             raise
         finally:

@@ -17,7 +17,7 @@ from adapters.sinks import mysql_statements as sql
 from adapters.sinks.connection import Wire
 from adapters.sinks.grouping import Address, advancing, by_address
 from adapters.sinks.mysql_layout import Layout
-from adapters.sinks.schema import check_texts
+from adapters.sinks.schema import check_texts, digest_of
 from adapters.sinks.staging import INSERT, LOAD, Formatter, encode, quote, statements
 from engine.delivery import Batch, Written
 from engine.errors import RejectedError
@@ -128,12 +128,12 @@ def _stage(wire: Wire, rows: Sequence[str]) -> None:
 def _settle(wire: Wire, batch: Batch, written: int) -> Written:
     dead = _write_dead_letters(wire, batch) if batch.rejected else 0
     duplicates = len(batch.sightings) - written
-    name = f"{_text(batch.source)}, {batch.epoch:d}, {batch.first:d}, {batch.last:d}, {batch.part:d}"
+    place = f"{_text(batch.source)}, {batch.epoch:d}, {batch.first:d}, {batch.last:d}, {batch.part:d}"
     counts = f"{batch.size:d}, {written:d}, {duplicates:d}, {len(batch.rejected):d}"
     wire.execute(
-        "INSERT INTO engine_ledger (source, epoch, `first`, `last`, part, botnet_type, "
+        "INSERT INTO engine_ledger (source, epoch, `first`, `last`, part, name, botnet_type, "
         "received, written, duplicates, rejected, created_time) "
-        f"VALUES ({name}, {_text(batch.botnet_type[:40])}, {counts}, UTC_TIMESTAMP()) "
+        f"VALUES ({place}, {_text(batch.name)}, {_text(batch.botnet_type[:40])}, {counts}, UTC_TIMESTAMP()) "
         "ON DUPLICATE KEY UPDATE id = id"
     )
     return Written(written, duplicates, dead)
@@ -143,7 +143,7 @@ def _write_dead_letters(wire: Wire, batch: Batch) -> int:
     rows = [_dead_letter(batch, rejected, wire.statement_limit) for rejected in batch.rejected]
     prefix = (
         "INSERT INTO dead_letters "
-        "(source, epoch, position, stage, reason, attempts, original, botnet_type, created_time) VALUES "
+        "(source, epoch, position, digest, stage, reason, attempts, original, botnet_type, created_time) VALUES "
     )
     chunks = statements(prefix, rows, " ON DUPLICATE KEY UPDATE id = id", wire.statement_limit)
     return sum(wire.execute(statement) for statement in chunks)
@@ -156,7 +156,8 @@ def _dead_letter(batch: Batch, rejected: Rejected, limit: int) -> bytes:
     if len(original) > room:
         original, reason = original[:room], reason[: _REASON_LENGTH - len(_CUT)] + _CUT
     fields = (
-        _text(batch.source), f"{batch.epoch:d}", _text(rejected.position), _text(rejected.stage), _text(reason),
+        _text(batch.source), f"{batch.epoch:d}", _text(rejected.position),
+        _text(digest_of(rejected.original)), _text(rejected.stage), _text(reason),
         f"{rejected.attempts:d}", f"X'{original.hex()}'", _text(batch.botnet_type[:40]), "UTC_TIMESTAMP()",
     )  # fmt: skip
     return ",".join(fields).encode()

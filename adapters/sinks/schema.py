@@ -6,6 +6,7 @@ the unique keys; the ledger and the starts have keys of their own. Export by tim
 """
 
 import re
+from hashlib import blake2b
 
 from engine.errors import RejectedError
 from engine.sighting import Facts
@@ -36,6 +37,11 @@ def check_texts(addresses: list[str], times: list[str]) -> None:
         if pattern.fullmatch(joined) is None or joined.count("\n") != max(len(texts) - 1, 0):
             wrong = next(text for text in texts if pattern.fullmatch(text) is None or "\n" in text)
             raise RejectedError(f"{wrong[:60]!r} is not an address or a time in canonical form")
+
+
+def digest_of(original: bytes) -> str:
+    """What tells apart two records that claim the same position; the same one read again has the same."""
+    return blake2b(original, digest_size=16).hexdigest()
 
 
 def nodes_table(botnet_type: str) -> str:
@@ -124,13 +130,14 @@ MYSQL_OWN_TABLES = {
   source VARCHAR(190) NOT NULL,
   epoch BIGINT NOT NULL,
   position VARCHAR(64) NOT NULL,
+  digest CHAR(32) NOT NULL,
   stage VARCHAR(16) NOT NULL,
   reason VARCHAR(1000) NOT NULL,
   attempts INT NOT NULL,
   original LONGBLOB NOT NULL,
   botnet_type VARCHAR(40) NOT NULL,
   created_time DATETIME NOT NULL,
-  UNIQUE KEY source_epoch_position (source, epoch, position)
+  UNIQUE KEY source_position_digest (source, position, digest)
 ) {_BASE}""",
     "engine_ledger": f"""CREATE TABLE IF NOT EXISTS engine_ledger (
   id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -139,13 +146,14 @@ MYSQL_OWN_TABLES = {
   `first` BIGINT NOT NULL,
   `last` BIGINT NOT NULL,
   part INT NOT NULL,
+  name VARCHAR(190) NOT NULL,
   botnet_type VARCHAR(40) NOT NULL,
   received INT NOT NULL,
   written INT NOT NULL,
   duplicates INT NOT NULL,
   rejected INT NOT NULL,
   created_time DATETIME NOT NULL,
-  UNIQUE KEY source_epoch_first_last_part (source, epoch, `first`, `last`, part)
+  UNIQUE KEY name (name)
 ) {_BASE}""",
     "engine_starts": f"""CREATE TABLE IF NOT EXISTS engine_starts (
   id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,

@@ -20,13 +20,14 @@ OWN_TABLES = (
   source TEXT NOT NULL,
   epoch INTEGER NOT NULL,
   position TEXT NOT NULL,
+  digest TEXT NOT NULL,
   stage TEXT NOT NULL,
   reason TEXT NOT NULL,
   attempts INTEGER NOT NULL,
   original BLOB NOT NULL,
   botnet_type TEXT NOT NULL,
   created_time TEXT NOT NULL,
-  UNIQUE (source, epoch, position)
+  UNIQUE (source, position, digest)
 )""",
     """CREATE TABLE IF NOT EXISTS engine_ledger (
   id INTEGER PRIMARY KEY,
@@ -35,13 +36,13 @@ OWN_TABLES = (
   first INTEGER NOT NULL,
   last INTEGER NOT NULL,
   part INTEGER NOT NULL,
+  name TEXT NOT NULL UNIQUE,
   botnet_type TEXT NOT NULL,
   received INTEGER NOT NULL,
   written INTEGER NOT NULL,
   duplicates INTEGER NOT NULL,
   rejected INTEGER NOT NULL,
-  created_time TEXT NOT NULL,
-  UNIQUE (source, epoch, first, last, part)
+  created_time TEXT NOT NULL
 )""",
     """CREATE TABLE IF NOT EXISTS engine_starts (
   id INTEGER PRIMARY KEY,

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from adapters.sinks.grouping import Address, advancing, by_address
-from adapters.sinks.schema import FACT_COLUMNS, check_texts, communications_table, fact_values, nodes_table
+from adapters.sinks.schema import FACT_COLUMNS, check_texts, communications_table, digest_of, fact_values, nodes_table
 from engine.delivery import Batch, Written
 from engine.sighting import Facts
 
@@ -132,13 +132,14 @@ _CHANGES = ", ".join((
 def _write_dead_letters(connection: sqlite3.Connection, batch: Batch) -> int:
     cursor = connection.executemany(
         "INSERT INTO dead_letters "
-        "(source, epoch, position, stage, reason, attempts, original, botnet_type, created_time) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, CURRENT_TIMESTAMP) ON CONFLICT DO NOTHING",
+        "(source, epoch, position, digest, stage, reason, attempts, original, botnet_type, created_time) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, CURRENT_TIMESTAMP) ON CONFLICT DO NOTHING",
         [
             (
                 batch.source,
                 batch.epoch,
                 rejected.position,
+                digest_of(rejected.original),
                 rejected.stage,
                 rejected.reason.encode(errors="replace").decode(),
                 rejected.attempts,
@@ -153,15 +154,16 @@ def _write_dead_letters(connection: sqlite3.Connection, batch: Batch) -> int:
 
 def _write_ledger(connection: sqlite3.Connection, batch: Batch, written: int) -> None:
     connection.execute(
-        "INSERT INTO engine_ledger (source, epoch, first, last, part, botnet_type, "
+        "INSERT INTO engine_ledger (source, epoch, first, last, part, name, botnet_type, "
         "received, written, duplicates, rejected, created_time) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CURRENT_TIMESTAMP) ON CONFLICT DO NOTHING",
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, CURRENT_TIMESTAMP) ON CONFLICT DO NOTHING",
         (
             batch.source,
             batch.epoch,
             batch.first,
             batch.last,
             batch.part,
+            batch.name,
             batch.botnet_type,
             batch.size,
             written,

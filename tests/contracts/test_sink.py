@@ -236,18 +236,24 @@ async def test_no_more_botnet_types_than_allowed(store: Store, kind: str) -> Non
 
 
 async def test_rejected_records_are_dead_letters_once(store: Store, database: Database, kind: str) -> None:
-    """A batch of nothing but rejected records is kept with original bytes, once per source, epoch and position."""
+    """A batch of nothing but rejected records is kept with original bytes, once per source, position and bytes.
+
+    Other bytes under the same position are another record; the same ones after a reset of the source are not.
+    """
     original = bytes(range(256))
     rejected = [Rejected("7", "fetch", "no ip: 'x'", original), Rejected("7+1", "write", "reason 😀\ud800", b"", 3)]
     batch = Batch(kind, 2, 7, 7, 0, RECEIVED_AT, "", (), tuple(rejected))
     assert await write(database, batch) == Written(0, 0, 2)
     assert await write(database, batch) == Written(0, 0, 0)
-    other_reason = Batch(kind, 2, 7, 9, 1, RECEIVED_AT, "", (), (Rejected("7", "write", "other", b"x"),))
-    assert await write(database, other_reason) == Written(0, 0, 0)
+    after_reset = Batch(kind, 3, 7, 9, 1, RECEIVED_AT, "", (), (Rejected("7", "write", "other", original),))
+    assert await write(database, after_reset) == Written(0, 0, 0)
+    other_bytes = Batch(kind, 2, 7, 9, 2, RECEIVED_AT, "", (), (Rejected("8", "fetch", "other", b"x"),) * 2)
+    assert await write(database, other_bytes) == Written(0, 0, 1)
     columns = "epoch, position, stage, reason, attempts, original, botnet_type"
     assert store.rows(f"SELECT {columns} FROM dead_letters WHERE source = '{kind}' ORDER BY position") == [
         (2, "7", "fetch", "no ip: 'x'", 1, original, ""),
         (2, "7+1", "write", "reason 😀?", 3, b"", ""),
+        (2, "8", "fetch", "other", 1, b"x", ""),
     ]
 
 
