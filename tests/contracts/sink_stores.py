@@ -1,4 +1,4 @@
-"""The databases under the sink contract, seen from outside: plain SQL, and an independent model of what must be in them."""
+"""The databases under the sink contract, seen from outside: plain SQL, and a model of what must be in them."""
 
 import itertools
 import sqlite3
@@ -63,7 +63,7 @@ class MariaDbStore:
 class Node(NamedTuple):
     """What must stand in the table of nodes for one address."""
 
-    count: int
+    communications: int
     first_seen: str | None
     last_seen: str | None
     cleaned_time: str | None

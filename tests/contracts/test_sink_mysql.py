@@ -1,0 +1,390 @@
+"""What only a server can do to a sink: freeze, die, refuse, hang up, and hold tables of another time."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+
+import pymysql
+import pytest
+import trio
+
+from adapters.sinks import mysql
+from adapters.sinks.connection import Session
+from adapters.sinks.mysql_url import parse_url
+from engine.delivery import Batch, Written
+from engine.errors import ConfigError, RejectedError, UnavailableError
+from engine.ports import Sink
+from engine.sighting import Facts, Rejected, Sighting
+from tests.contracts.sink_stores import MariaDbStore, Model, batch_of, check, cleanup, fresh_type, online, write
+from tests.servers.mariadb import MariaDbServer, find_mariadbd
+
+DAY = "2026-11-20 "
+OLD_NODES = """CREATE TABLE botnet_nodes_{kind} (
+  id INT AUTO_INCREMENT PRIMARY KEY, ip VARCHAR(15) NOT NULL, longitude FLOAT, latitude FLOAT, country VARCHAR(50),
+  province VARCHAR(50) NOT NULL DEFAULT '', city VARCHAR(50), continent VARCHAR(50), isp VARCHAR(50), asn VARCHAR(50),
+  status ENUM('active', 'inactive', 'cleaned') DEFAULT 'active', first_seen TIMESTAMP NULL, last_seen TIMESTAMP NULL,
+  cleaned_time TIMESTAMP NULL, communication_count INT DEFAULT 0, created_time TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+  updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP, is_china BOOLEAN DEFAULT FALSE,
+  UNIQUE KEY unique_ip (ip), KEY idx_country (country)
+) DEFAULT CHARSET=utf8mb3"""
+OLD_COMMUNICATIONS = """CREATE TABLE botnet_communications_{kind} (
+  id INT AUTO_INCREMENT PRIMARY KEY, node_id INT NOT NULL, ip VARCHAR(15) NOT NULL,
+  communication_time TIMESTAMP NOT NULL, received_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
+  longitude FLOAT, latitude FLOAT, country VARCHAR(50),
+  province VARCHAR(50), city VARCHAR(50), continent VARCHAR(50), isp VARCHAR(50), asn VARCHAR(50),
+  event_type VARCHAR(50) NOT NULL, status VARCHAR(20) DEFAULT 'active', is_china BOOLEAN DEFAULT FALSE,
+  UNIQUE KEY idx_unique_communication (ip, communication_time),
+  CONSTRAINT fk_{kind} FOREIGN KEY (node_id) REFERENCES botnet_nodes_{kind} (id)
+) DEFAULT CHARSET=utf8mb3"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDbServer]:
+    """A server that the tests of this file may freeze and kill; each leaves it running."""
+    if find_mariadbd() is None:
+        pytest.skip("mariadbd is not installed: apt-get install mariadb-server")
+    with MariaDbServer(tmp_path_factory.mktemp("mysql")) as running:
+        yield running
+
+
+@pytest.fixture
+def store(server: MariaDbServer) -> MariaDbStore:
+    """One database for all."""
+    return MariaDbStore(server, "faults")
+
+
+@pytest.fixture
+def kind() -> str:
+    """A botnet type of the test's own."""
+    return fresh_type()
+
+
+def many(count: int, minute: int = 0) -> list[Sighting]:
+    """Sightings of many addresses."""
+    return [online(f"10.{n // 250 % 250}.{n % 250}.1", f"{DAY}08:{minute:02}:{n % 60:02}") for n in range(count)]
+
+
+async def write_until_taken(sink: Sink, batch: Batch) -> Written:
+    """Call again for as long as the server is away, as the engine does."""
+    while True:
+        try:
+            return await sink.write(batch, {})
+        except UnavailableError:
+            await trio.sleep(0.05)
+
+
+@pytest.mark.parametrize("warm", [True, False])
+async def test_a_write_to_a_frozen_server_is_cancelled_at_once(
+    server: MariaDbServer, store: MariaDbStore, kind: str, *, warm: bool
+) -> None:
+    """On an open connection and while connecting the task is free in under a second, and writing goes on later."""
+    batch = batch_of(many(500), kind)
+    async with store.open() as database, database.writer() as sink:
+        if warm:
+            await sink.write(batch_of([online("9.9.9.9", DAY + "00:00:00")], kind), {})
+        server.pause()
+        try:
+            began = trio.current_time()
+            with trio.move_on_after(0.3) as scope:
+                await sink.write(batch, {})
+            took = trio.current_time() - began
+        finally:
+            server.resume()
+        assert scope.cancelled_caught
+        assert took < 0.8
+        answer = await write_until_taken(sink, batch)
+    assert answer.written + answer.duplicates == 500
+    assert store.rows(f"SELECT COUNT(*), SUM(communication_count) FROM botnet_nodes_{kind} WHERE ip <> '9.9.9.9'") == [
+        (500, 500)
+    ]
+
+
+async def test_closing_a_writer_of_a_frozen_server_takes_a_second_at_most(
+    server: MariaDbServer, store: MariaDbStore, kind: str
+) -> None:
+    """The good-bye is a packet that nobody needs to read."""
+    async with store.open() as database:
+        async with database.writer() as sink:
+            await sink.write(batch_of(many(1), kind), {})
+            server.pause()
+            began = trio.current_time()
+        took = trio.current_time() - began
+        server.resume()
+    assert took < 1.5
+
+
+async def test_kill_9_in_the_middle_of_writes_loses_and_doubles_nothing(
+    server: MariaDbServer, store: MariaDbStore, kind: str
+) -> None:
+    """Twice the server dies under four writers on the same addresses; afterwards every counter is exact."""
+    model, batches = Model(), []
+    for n in range(60):
+        sightings = [*many(200, minute=n % 60), cleanup(f"10.0.{n}.1", f"{DAY}08:30:00")]
+        model.write(sightings)
+        batches.append(batch_of(sightings, kind, first=n * 1000))
+    done, progress = trio.open_memory_channel[None](len(batches))
+
+    async def work(share: list[Batch]) -> None:
+        async with database.writer() as sink:
+            for batch in share:
+                await write_until_taken(sink, batch)
+                done.send_nowait(None)
+
+    async def kill_after(count: int) -> None:
+        for _ in range(count):
+            await progress.receive()
+        await trio.to_thread.run_sync(server.restart)
+
+    async with store.open() as database, trio.open_nursery() as nursery:
+        for n in range(4):
+            nursery.start_soon(work, batches[n::4])
+        await kill_after(8)
+        await kill_after(22)
+    check(store, kind, model)
+    assert store.rows(f"SELECT SUM(received) FROM engine_ledger WHERE botnet_type = '{kind}'") == [(60 * 201,)]
+
+
+async def test_killed_connections_leave_exact_counters(server: MariaDbServer, store: MariaDbStore, kind: str) -> None:
+    """Six writers on the same addresses, every batch twice, and somebody who kills their connections."""
+    model, batches = Model(), []
+    for n in range(40):
+        sightings = [*many(80, minute=n), *many(20, minute=n // 2)]
+        model.write(sightings)
+        batches += [batch_of(sightings, kind, first=n * 1000)] * 2
+
+    async def work(share: list[Batch]) -> None:
+        async with database.writer() as sink:
+            for batch in share:
+                await write_until_taken(sink, batch)
+
+    def kill_one() -> None:
+        with closing(server.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM information_schema.processlist WHERE db = 'faults' ORDER BY RAND() LIMIT 1")
+            for (number,) in cursor.fetchall():
+                with contextlib.suppress(pymysql.err.OperationalError):  # it is gone already
+                    cursor.execute(f"KILL {number}")
+
+    async with store.open() as database, trio.open_nursery() as nursery:
+        for n in range(6):
+            nursery.start_soon(work, batches[n::6])
+        for _ in range(25):
+            await trio.to_thread.run_sync(kill_one)
+            await trio.sleep(0.015)
+    check(store, kind, model)
+
+
+async def test_old_tables_go_on(store: MariaDbStore, kind: str) -> None:
+    """Narrow columns, no country_code, utf8mb3, a foreign key: texts are cut and counted, counters exact."""
+    facts = {"1.2.3.4": Facts("FR", "France", None, "Saint-" * 20, "Europe", "Opérateur 😀", 3215, 48.85, 2.35)}
+    model = Model()
+    async with store.open() as database:
+        for sql in (OLD_NODES, OLD_COMMUNICATIONS):
+            store.rows(sql.format(kind=kind))
+        for minute in ("00", "01", "00"):
+            sightings = [online("1.2.3.4", f"{DAY}08:{minute}:00"), cleanup("1.2.3.5", DAY + "09:00:00")]
+            assert await write(database, batch_of(sightings, kind), facts) == model.write(sightings)
+        assert database.cut_values == 2
+    check(store, kind, model)
+    columns = "country, province, city, isp, asn, is_china"
+    city = ("Saint-" * 20)[:50]
+    known = ("France", "", city, "Opérateur \N{REPLACEMENT CHARACTER}", "3215", 0)
+    assert store.rows(f"SELECT {columns} FROM botnet_nodes_{kind} WHERE ip = '1.2.3.4'") == [known]
+    assert store.rows(f"SELECT event_type, city FROM botnet_communications_{kind}") == [("", city)] * 2
+
+
+async def test_an_address_too_long_for_an_old_table_is_refused_not_cut(store: MariaDbStore, kind: str) -> None:
+    """A cut address would be a wrong address."""
+    async with store.open() as database:
+        for sql in (OLD_NODES, OLD_COMMUNICATIONS):
+            store.rows(sql.format(kind=kind))
+        with pytest.raises(RejectedError, match=r"VARCHAR\(45\)"):
+            await write(database, batch_of([online("2001:db8:aaaa::1", DAY + "08:00:00")], kind))
+    assert store.rows(f"SELECT * FROM botnet_nodes_{kind}") == []
+
+
+@pytest.mark.parametrize(
+    ("alteration", "advice"),
+    [
+        ("ALTER TABLE botnet_nodes_{kind} DROP KEY ip", "ADD UNIQUE"),
+        ("ALTER TABLE botnet_communications_{kind} ENGINE = MyISAM", "ENGINE = InnoDB"),
+        ("ALTER TABLE botnet_nodes_{kind} DROP COLUMN cleaned_time", "cleaned_time"),
+    ],
+)
+async def test_tables_that_cannot_count_exactly_are_not_written(
+    store: MariaDbStore, kind: str, alteration: str, advice: str
+) -> None:
+    """The engine waits and says what to alter, rather than counting wrongly."""
+    async with store.open() as database:
+        await write(database, batch_of(many(1), kind))
+    store.rows(alteration.format(kind=kind))
+    async with store.open() as database:
+        with pytest.raises(UnavailableError, match=advice):
+            await write(database, batch_of(many(1), kind))
+
+
+async def test_tables_dropped_meanwhile_are_made_again(store: MariaDbStore, kind: str) -> None:
+    """A missing table costs one look, not the run."""
+    async with store.open() as database, database.writer() as sink:
+        await sink.write(batch_of(many(3), kind), {})
+        store.rows(f"DROP TABLE botnet_communications_{kind}, botnet_nodes_{kind}")
+        assert await sink.write(batch_of(many(3), kind), {}) == Written(3, 0, 0)
+
+
+async def test_a_time_that_does_not_exist_rejects_the_batch(store: MariaDbStore, kind: str) -> None:
+    """LOAD DATA would turn it into a warning and a zero; here it is the error that it is."""
+    async with store.open() as database:
+        with pytest.raises(RejectedError, match="seen_at") as caught:
+            await write(database, batch_of([*many(3), online("1.2.3.4", "2026-02-31 08:00:00")], kind))
+        assert caught.value.certain
+    assert store.rows(f"SELECT * FROM botnet_nodes_{kind}") == []
+
+
+async def test_small_packets_are_respected(server: MariaDbServer, store: MariaDbStore, kind: str) -> None:
+    """Rows and dead letters go in pieces that the server takes, whatever its max_allowed_packet."""
+    store_rows = [Rejected(str(n), "fetch", "why", b"x" * 3000) for n in range(5)]
+    store_rows.append(Rejected("big", "fetch", "why", b"y" * 60_000))
+    async with store.open() as database:
+        await write(database, batch_of(many(1), kind))
+        with closing(server.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("SET GLOBAL max_allowed_packet = 32768")
+            try:
+                answer = await write(database, batch_of(many(2000, minute=1), kind, source=kind, rejected=store_rows))
+            finally:
+                cursor.execute("SET GLOBAL max_allowed_packet = 16777216")
+    assert answer == Written(2000, 0, 6)
+    lengths = store.rows(f"SELECT position, LENGTH(original), reason FROM dead_letters WHERE source = '{kind}'")
+    assert ("0", 3000, "why") in lengths
+    (big,) = [row for row in lengths if row[0] == "big"]
+    assert 0 < int(str(big[1])) < 60_000
+    assert big[2] == "why (original cut)"
+
+
+async def test_a_batch_that_the_way_does_not_take_is_rejected_the_second_time(
+    server: MariaDbServer, store: MariaDbStore, kind: str
+) -> None:
+    """Something in between hangs up on large packets: that ends in halving, not in waiting for ever."""
+    async with store.open() as database:
+        await write(database, batch_of(many(1), kind))
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(serve_small_packets_only, server.port)
+        port = listeners[0].socket.getsockname()[1]
+        async with mysql.open_database(f"mysql://root@127.0.0.1:{port}/faults") as database, database.writer() as sink:
+            batch = batch_of(many(2000, minute=1), kind)
+            with pytest.raises(UnavailableError):
+                await sink.write(batch, {})
+            with pytest.raises(RejectedError) as caught:
+                await sink.write(batch, {})
+            assert caught.value.certain
+            half = batch_of(many(200, minute=1), kind)
+            assert await sink.write(half, {}) == Written(200, 0, 0)
+        nursery.cancel_scope.cancel()
+
+
+async def serve_small_packets_only(
+    port: int, *, task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Relay to the server, but hang up on a client that sends more than 60 kB without an answer in between."""
+
+    async def relay(client: trio.SocketStream) -> None:
+        sent = 0
+        async with client, await trio.open_tcp_stream("127.0.0.1", port) as upstream, trio.open_nursery() as nursery:
+
+            async def back() -> None:
+                nonlocal sent
+                async for data in upstream:
+                    sent = 0
+                    await client.send_all(data)
+
+            nursery.start_soon(back)
+            async for data in client:
+                sent += len(data)
+                if sent > 60_000:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                    break
+                await upstream.send_all(data)
+            nursery.cancel_scope.cancel()
+
+    await trio.serve_tcp(relay, 0, host="127.0.0.1", task_status=task_status)
+
+
+async def test_a_wrong_password_is_a_configuration_error(server: MariaDbServer, store: MariaDbStore) -> None:
+    """One line, without the password in it."""
+    with pytest.raises(ConfigError, match="user name or password") as caught:
+        async with mysql.open_database(server.url("faults", "nobody", "s3cret")):
+            pass
+    assert "s3cret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+async def test_rights_that_are_missing_are_named(server: MariaDbServer, store: MariaDbStore, kind: str) -> None:
+    """At open it is a configuration error with the GRANT; later the engine waits, and says the same."""
+    user = f"u_{kind}"
+    async with store.open() as database:
+        await write(database, batch_of(many(1), kind))
+    store.rows(f"CREATE USER {user}@'%' IDENTIFIED BY 'pä55'")
+    url = server.url("faults", user, "p%C3%A455")
+    with pytest.raises(ConfigError, match="GRANT"):
+        async with mysql.open_database(server.url("elsewhere", user, "p%C3%A455")):
+            pass
+    store.rows(f"GRANT SELECT, INSERT, CREATE TEMPORARY TABLES ON faults.* TO {user}@'%'")
+    async with mysql.open_database(url) as database, database.writer() as sink:
+        with pytest.raises(UnavailableError, match="GRANT UPDATE ON `faults`") as caught:
+            await sink.write(batch_of(many(1, minute=1), kind), {})
+        assert user in str(caught.value)
+        with pytest.raises(UnavailableError, match="GRANT CREATE ON `faults`"):
+            await sink.write(batch_of(many(1), kind + "new"), {})
+        store.rows(f"GRANT UPDATE, CREATE ON faults.* TO {user}@'%'")
+        assert await write_until_taken(sink, batch_of(many(1, minute=1), kind)) == Written(1, 0, 0)
+        assert await write_until_taken(sink, batch_of(many(1), kind + "new")) == Written(1, 0, 0)
+
+
+async def test_a_server_that_is_away_at_open_is_unavailable() -> None:
+    """Nobody listens: that is an outage, not a mistake in the settings."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        with pytest.raises(UnavailableError, match="127.0.0.1"):
+            async with mysql.open_database(f"mysql://root@127.0.0.1:{silent.getsockname()[1]}/x"):
+                pass
+
+
+async def test_something_that_is_no_mysql_is_unavailable() -> None:
+    """Garbage in the answer is an outage too, and no crash."""
+
+    async def talk(stream: trio.SocketStream) -> None:
+        async with stream:
+            await stream.send_all(b"\x10\0\0\0HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(trio.serve_tcp, talk, 0)
+        port = listeners[0].socket.getsockname()[1]
+        with pytest.raises(UnavailableError):
+            async with mysql.open_database(f"mysql://root@127.0.0.1:{port}/x"):
+                pass
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_careless_server_is_warned_about(server: MariaDbServer, store: MariaDbStore) -> None:
+    """One line per setting, with the statement that mends it; none when all is well."""
+    async with store.open() as database:
+        assert await database.durability_warnings() == []
+        with closing(server.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("SET GLOBAL innodb_flush_log_at_trx_commit = 2, GLOBAL sql_mode = ''")
+            flush, mode = await database.durability_warnings()
+            assert "SET GLOBAL innodb_flush_log_at_trx_commit = 1;" in flush
+            assert "SET GLOBAL sql_mode" in mode
+            for warning in (flush, mode):
+                cursor.execute(warning.partition("mend it with ")[2])
+        assert await database.durability_warnings() == []
+
+
+async def test_no_file_of_ours_goes_to_a_server_that_asks(server: MariaDbServer, store: MariaDbStore) -> None:
+    """Only `Wire.load` answers a request for rows; a LOAD DATA that comes as a plain statement is refused."""
+    async with store.open():
+        session = Session(parse_url(server.url("faults")))
+        with pytest.raises(Exception, match="not MySQL"):
+            await session.run(
+                lambda wire: wire.execute("LOAD DATA LOCAL INFILE '/etc/hostname' INTO TABLE dead_letters")
+            )
+        assert await session.run(lambda wire: wire.number("SELECT COUNT(*) FROM dead_letters WHERE source = ''")) == 0
+        await session.aclose()
