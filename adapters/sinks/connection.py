@@ -8,24 +8,21 @@ against a frozen server. `close` from another thread would wait for the reading 
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import pymysql
 import trio
-from pymysql.constants import CLIENT, COMMAND, CR
+from pymysql.constants import CLIENT, CR
 
-from adapters.sinks.mysql_errors import LOAD_REFUSED, Trouble, classify
+from adapters.sinks.mysql_errors import Trouble, classify
 from adapters.sinks.mysql_url import MysqlUrl
+from adapters.sinks.wire import LARGEST_STATEMENT, Wire, error_code, sound
 from engine.errors import EngineError
-
-if TYPE_CHECKING:
-    from pymysql.protocol import MysqlPacket, OKPacketWrapper
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
-_MIB = 1 << 20
 _SESSION = (
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 5, lock_wait_timeout = 20",
@@ -33,102 +30,6 @@ _SESSION = (
 )
 _HARMLESS = {Trouble.TRANSIENT, Trouble.BAD_ROW, Trouble.TOO_BIG}
 T = TypeVar("T")
-
-
-class Wire(pymysql.Connection):
-    """A PyMySQL connection that sends rows for LOAD DATA from memory, and no file of this machine to anybody.
-
-    Every method blocks and raises `pymysql.err.Error` or `OSError` only.
-    """
-
-    statement_limit = _MIB
-    """How many bytes one statement, or one packet of rows, may have."""
-    can_load = True
-    """Whether the server takes LOAD DATA LOCAL; found out once per connection."""
-
-    if TYPE_CHECKING:
-        # What PyMySQL calls internal, and has kept since 0.7.
-        def _execute_command(self, command: int, sql: str) -> None: ...
-        def _read_packet(self, packet_type: type["MysqlPacket"] = ...) -> "MysqlPacket": ...
-        def _read_ok_packet(self) -> "OKPacketWrapper": ...
-        def _force_close(self) -> None: ...
-
-    def execute(self, sql: str | bytes) -> int:
-        """Run one statement; return the affected rows."""
-        with _sound():
-            return self.query(sql)
-
-    def rows(self, sql: str) -> tuple[tuple[object, ...], ...]:
-        """Run one query; return its rows."""
-        with _sound(), self.cursor() as cursor:
-            cursor.execute(sql)
-            return cursor.fetchall()
-
-    def number(self, sql: str) -> int:
-        """Run a query whose answer is one whole number."""
-        return int(str(self.rows(sql)[0][0]))
-
-    def load(self, sql: str, rows: bytes) -> bool:
-        """Run a LOAD DATA LOCAL with `rows` as the file; False where the server does not allow it.
-
-        LOCAL turns errors in rows into warnings: the first of them is raised here as the error that it is.
-        """
-        try:
-            with _sound():
-                warnings = self._send_rows(sql, rows)
-        except pymysql.err.Error as error:
-            if error_code(error) in LOAD_REFUSED:
-                return False
-            raise
-        if warnings:
-            _, code, text = self.rows("SHOW WARNINGS LIMIT 1")[0]
-            raise pymysql.err.DataError(int(str(code)), str(text))
-        return True
-
-    def _send_rows(self, sql: str, rows: bytes) -> int:
-        # PyMySQL itself would open the file that the *server* names. It is not told that LOCAL is on (only the
-        # server is), so it refuses every such request; this is the one place that answers it, from memory.
-        self._execute_command(COMMAND.COM_QUERY, sql)
-        packet = self._read_packet()
-        if not packet.is_load_local_packet():
-            raise pymysql.err.OperationalError(CR.CR_MALFORMED_PACKET, "the server does not ask for the rows")
-        for start in range(0, len(rows), self.statement_limit):
-            self.write_packet(rows[start : start + self.statement_limit])
-        self.write_packet(b"")
-        warnings: int = self._read_ok_packet().warning_count
-        return warnings
-
-    def commit(self) -> None:
-        """Commit."""
-        with _sound():
-            super().commit()
-
-    def rollback(self) -> None:
-        """Roll back."""
-        with _sound():
-            super().rollback()
-
-
-@contextlib.contextmanager
-def _sound() -> Iterator[None]:
-    """What PyMySQL makes of an answer that is no MySQL is an accident of its parser: make it one error."""
-    try:
-        yield
-    except (pymysql.err.Error, OSError):
-        raise
-    except Exception as error:
-        raise pymysql.err.OperationalError(CR.CR_MALFORMED_PACKET, f"the answer is not MySQL: {error!r}") from error
-
-
-def error_code(error: BaseException) -> int | None:
-    """The server's code of a PyMySQL error; that of a lost connection for an error of the system."""
-    if isinstance(error, OSError):
-        return CR.CR_SERVER_LOST
-    code = error.args[0] if error.args else None
-    if isinstance(code, int):
-        return code
-    # PyMySQL's own complaints about the protocol have no code.
-    return CR.CR_MALFORMED_PACKET if isinstance(error, pymysql.err.InternalError) else None
 
 
 class Session:
@@ -222,11 +123,11 @@ class Session:
         return raw
 
     def _greet(self, wire: Wire, raw: socket.socket) -> None:
-        with _sound():
+        with sound():
             wire.connect(sock=raw)
         for statement in (*_SESSION, *self._preparation):
             wire.execute(statement)
-        wire.statement_limit = min(_MIB, wire.number("SELECT @@max_allowed_packet") // 2)
+        wire.statement_limit = min(LARGEST_STATEMENT, wire.number("SELECT @@max_allowed_packet") // 2)
         wire.can_load = self._local_infile
 
     async def _watched(self, call: Callable[[], T]) -> T:

@@ -17,12 +17,13 @@ from pymysql.constants import CR, ER
 
 from adapters.sinks import mysql_catalog as catalog
 from adapters.sinks import mysql_questions as questions
-from adapters.sinks.connection import Session, Wire, error_code
+from adapters.sinks.connection import Session
 from adapters.sinks.database import LedgerTotal
 from adapters.sinks.mysql_errors import Trouble, classify, translate
 from adapters.sinks.mysql_url import MysqlUrl, parse_url
 from adapters.sinks.mysql_writer import TableWriter, write_rejected
 from adapters.sinks.schema import MYSQL_STAGE, check_botnet_type
+from adapters.sinks.wire import Wire, error_code
 from engine.delivery import Batch, Start, Written
 from engine.errors import ConfigError, EngineError, RejectedError
 from engine.ports import Sink, TableCount

@@ -6,7 +6,6 @@ from collections import Counter
 import pymysql
 from pymysql.constants import ER
 
-from adapters.sinks.connection import Wire
 from adapters.sinks.mysql_layout import Column, Layout, Table, layout_of
 from adapters.sinks.schema import (
     COMMUNICATIONS_PREFIX,
@@ -15,6 +14,7 @@ from adapters.sinks.schema import (
     mysql_tables,
     nodes_table,
 )
+from adapters.sinks.wire import Wire
 from engine.errors import RejectedError
 
 _LOCK_SECONDS = 10

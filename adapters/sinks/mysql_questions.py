@@ -3,12 +3,12 @@
 
 from collections.abc import Sequence
 
-from adapters.sinks.connection import Wire
 from adapters.sinks.database import LedgerTotal
 from adapters.sinks.mysql_catalog import botnet_types, read_table
 from adapters.sinks.recent import count_recent
 from adapters.sinks.schema import communications_table, nodes_table
 from adapters.sinks.staging import quote
+from adapters.sinks.wire import Wire
 from engine.delivery import Start
 from engine.ports import TableCount
 

@@ -14,11 +14,11 @@ from attrs import field, frozen
 from pymysql.constants import ER
 
 from adapters.sinks import mysql_statements as sql
-from adapters.sinks.connection import Wire
 from adapters.sinks.grouping import Address, advancing, by_address
 from adapters.sinks.mysql_layout import Layout
 from adapters.sinks.schema import check_texts, digest_of
 from adapters.sinks.staging import INSERT, LOAD, Formatter, encode, quote, statements
+from adapters.sinks.wire import Wire
 from engine.delivery import Batch, Written
 from engine.errors import RejectedError
 from engine.sighting import Facts, Rejected

@@ -2,7 +2,6 @@
 
 All writers of a process share one connection, because SQLite has one writer at a time; other processes wait their turn.
 """
-# ruff: noqa: S608 - names are checked
 
 import random
 import sqlite3
@@ -15,10 +14,10 @@ from urllib.parse import unquote, urlsplit
 
 import trio
 
+from adapters.sinks import sqlite_questions as questions
 from adapters.sinks.database import LedgerTotal
-from adapters.sinks.recent import count_recent
-from adapters.sinks.schema import COMMUNICATIONS_PREFIX, check_botnet_type, communications_table, nodes_table
-from adapters.sinks.sqlite_schema import OWN_TABLES, type_tables
+from adapters.sinks.schema import check_botnet_type
+from adapters.sinks.sqlite_schema import OWN_TABLES
 from adapters.sinks.sqlite_writer import write_batch
 from engine.delivery import Batch, Start, Written
 from engine.errors import ConfigError, RejectedError, UnavailableError
@@ -30,7 +29,7 @@ _BUSY_SECONDS = 0.1
 _INTERRUPT_SECONDS = 0.01
 _NEEDED = (3, 35, 0)
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-_FRESH = "received_at >= datetime('now', '-5 minutes')"
+
 T = TypeVar("T")
 
 
@@ -96,19 +95,19 @@ class SqliteDatabase:
 
     async def record_start(self, source: str, within_seconds: float) -> Start:
         """Note that an engine now owns `source`: see `engine.ports.StartLog`."""
-        return await self._in_turn(lambda connection: _record_start(connection, source, within_seconds))
+        return await self._in_turn(lambda connection: questions.record_start(connection, source, within_seconds))
 
     async def record_end(self, starts: Sequence[Start]) -> None:
         """Note that these ownerships ended with no confirm under way."""
-        await self._in_turn(lambda connection: _record_end(connection, starts))
+        await self._in_turn(lambda connection: questions.record_end(connection, starts))
 
     async def table_counts(self) -> list[TableCount]:
         """Count the rows of every botnet type, by its name."""
-        return await self._ask(_table_counts)
+        return await self._ask(questions.table_counts)
 
     async def ledger_totals(self, since: str | None) -> list[LedgerTotal]:
         """Sum up the ledger per source, of batches written at or after `since`."""
-        return await self._ask(lambda connection: _ledger_totals(connection, since))
+        return await self._ask(lambda connection: questions.ledger_totals(connection, since))
 
     async def durability_warnings(self) -> list[str]:
         """Nothing: the engine itself sets what makes SQLite durable."""
@@ -116,7 +115,7 @@ class SqliteDatabase:
 
     def _write(self, connection: sqlite3.Connection, batch: Batch, facts: Mapping[str, Facts]) -> Written:
         if batch.sightings and batch.botnet_type not in self._present:
-            _ensure_tables(connection, check_botnet_type(batch.botnet_type), self._max_botnet_types)
+            questions.ensure_tables(connection, check_botnet_type(batch.botnet_type), self._max_botnet_types)
             self._present.add(batch.botnet_type)
         try:
             return write_batch(connection, batch, facts)
@@ -199,64 +198,3 @@ async def _interruptible(connection: sqlite3.Connection, work: Callable[[sqlite3
         await trio.lowlevel.checkpoint_if_cancelled()
         raise failure
     return results[0]
-
-
-def _botnet_types(connection: sqlite3.Connection) -> list[str]:
-    tables = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, ?) = ? ORDER BY name",
-        (len(COMMUNICATIONS_PREFIX), COMMUNICATIONS_PREFIX),
-    )
-    return [str(name).removeprefix(COMMUNICATIONS_PREFIX) for (name,) in tables]
-
-
-def _ensure_tables(connection: sqlite3.Connection, botnet_type: str, max_botnet_types: int) -> None:
-    present = _botnet_types(connection)
-    if botnet_type not in present and len(present) >= max_botnet_types:
-        raise RejectedError(f"botnet type {botnet_type!r} would be one more than max_botnet_types = {max_botnet_types}")
-    for statement in type_tables(botnet_type):
-        connection.execute(statement)
-
-
-def _record_start(connection: sqlite3.Connection, source: str, within_seconds: float) -> Start:
-    added = connection.execute(
-        "INSERT INTO engine_starts (source, started_at, pending) "
-        "SELECT ?, strftime('%Y-%m-%d %H:%M:%f', 'now'), "
-        "COALESCE(NOT (SELECT ended FROM engine_starts WHERE source = ? ORDER BY id DESC LIMIT 1), 0)",
-        (source, source),
-    )
-    pending = connection.execute(
-        "SELECT COUNT(*) FROM engine_starts WHERE source = ? AND pending "
-        "AND started_at >= strftime('%Y-%m-%d %H:%M:%f', 'now', ?)",
-        (source, f"-{within_seconds:.3f} seconds"),
-    )
-    return Start(added.lastrowid or 0, pending.fetchone()[0])
-
-
-def _record_end(connection: sqlite3.Connection, starts: Sequence[Start]) -> None:
-    connection.executemany("UPDATE engine_starts SET ended = 1 WHERE id = ?", [(start.id,) for start in starts])
-
-
-def _number(connection: sqlite3.Connection, sql: str) -> int:
-    return int(connection.execute(sql).fetchone()[0])
-
-
-def _table_counts(connection: sqlite3.Connection) -> list[TableCount]:
-    number = partial(_number, connection)
-    return [
-        TableCount(
-            botnet_type=botnet_type,
-            nodes=number(f"SELECT COUNT(*) FROM {nodes_table(botnet_type)}"),
-            communications=number(f"SELECT COUNT(*) FROM {communications_table(botnet_type)}"),
-            last_5_minutes=count_recent(number, communications_table(botnet_type), _FRESH),
-        )
-        for botnet_type in _botnet_types(connection)
-    ]
-
-
-def _ledger_totals(connection: sqlite3.Connection, since: str | None) -> list[LedgerTotal]:
-    rows = connection.execute(
-        "SELECT source, SUM(received), SUM(written), SUM(duplicates), SUM(rejected) "
-        "FROM engine_ledger WHERE ? IS NULL OR created_time >= ? GROUP BY source ORDER BY source",
-        (since, since),
-    )
-    return [LedgerTotal(*row) for row in rows]

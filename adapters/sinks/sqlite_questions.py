@@ -1,0 +1,82 @@
+"""What the engine and its commands ask a SQLite database, and the making of tables. Blocking."""
+# ruff: noqa: S608 - names are checked
+
+import sqlite3
+from collections.abc import Sequence
+from functools import partial
+
+from adapters.sinks.database import LedgerTotal
+from adapters.sinks.recent import count_recent
+from adapters.sinks.schema import COMMUNICATIONS_PREFIX, communications_table, nodes_table
+from adapters.sinks.sqlite_schema import type_tables
+from engine.delivery import Start
+from engine.errors import RejectedError
+from engine.ports import TableCount
+
+_FRESH = "received_at >= datetime('now', '-5 minutes')"
+
+
+def _botnet_types(connection: sqlite3.Connection) -> list[str]:
+    tables = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, ?) = ? ORDER BY name",
+        (len(COMMUNICATIONS_PREFIX), COMMUNICATIONS_PREFIX),
+    )
+    return [str(name).removeprefix(COMMUNICATIONS_PREFIX) for (name,) in tables]
+
+
+def ensure_tables(connection: sqlite3.Connection, botnet_type: str, max_botnet_types: int) -> None:
+    """Make the tables of a type. Raises RejectedError where there are `max_botnet_types` already."""
+    present = _botnet_types(connection)
+    if botnet_type not in present and len(present) >= max_botnet_types:
+        raise RejectedError(f"botnet type {botnet_type!r} would be one more than max_botnet_types = {max_botnet_types}")
+    for statement in type_tables(botnet_type):
+        connection.execute(statement)
+
+
+def record_start(connection: sqlite3.Connection, source: str, within_seconds: float) -> Start:
+    """Add a start, pending unless the one before it was ended; count the pending ones of the last `within_seconds`."""
+    added = connection.execute(
+        "INSERT INTO engine_starts (source, started_at, pending) "
+        "SELECT ?, strftime('%Y-%m-%d %H:%M:%f', 'now'), "
+        "COALESCE(NOT (SELECT ended FROM engine_starts WHERE source = ? ORDER BY id DESC LIMIT 1), 0)",
+        (source, source),
+    )
+    pending = connection.execute(
+        "SELECT COUNT(*) FROM engine_starts WHERE source = ? AND pending "
+        "AND started_at >= strftime('%Y-%m-%d %H:%M:%f', 'now', ?)",
+        (source, f"-{within_seconds:.3f} seconds"),
+    )
+    return Start(added.lastrowid or 0, pending.fetchone()[0])
+
+
+def record_end(connection: sqlite3.Connection, starts: Sequence[Start]) -> None:
+    """Mark starts as ended."""
+    connection.executemany("UPDATE engine_starts SET ended = 1 WHERE id = ?", [(start.id,) for start in starts])
+
+
+def _number(connection: sqlite3.Connection, sql: str) -> int:
+    return int(connection.execute(sql).fetchone()[0])
+
+
+def table_counts(connection: sqlite3.Connection) -> list[TableCount]:
+    """Count nodes, communications and fresh communications of every type."""
+    number = partial(_number, connection)
+    return [
+        TableCount(
+            botnet_type=botnet_type,
+            nodes=number(f"SELECT COUNT(*) FROM {nodes_table(botnet_type)}"),
+            communications=number(f"SELECT COUNT(*) FROM {communications_table(botnet_type)}"),
+            last_5_minutes=count_recent(number, communications_table(botnet_type), _FRESH),
+        )
+        for botnet_type in _botnet_types(connection)
+    ]
+
+
+def ledger_totals(connection: sqlite3.Connection, since: str | None) -> list[LedgerTotal]:
+    """Sum up the ledger per source."""
+    rows = connection.execute(
+        "SELECT source, SUM(received), SUM(written), SUM(duplicates), SUM(rejected) "
+        "FROM engine_ledger WHERE ? IS NULL OR created_time >= ? GROUP BY source ORDER BY source",
+        (since, since),
+    )
+    return [LedgerTotal(*row) for row in rows]

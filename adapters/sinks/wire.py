@@ -1,0 +1,111 @@
+"""One blocking MySQL connection: PyMySQL, with rows sent from memory, and its parser's accidents made one error."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pymysql
+from pymysql.constants import COMMAND, CR
+
+from adapters.sinks.mysql_errors import LOAD_REFUSED
+
+if TYPE_CHECKING:
+    from pymysql.protocol import MysqlPacket, OKPacketWrapper
+
+LARGEST_STATEMENT = 1 << 20
+
+
+class Wire(pymysql.Connection):
+    """A PyMySQL connection that sends rows for LOAD DATA from memory, and no file of this machine to anybody.
+
+    Every method blocks and raises `pymysql.err.Error` or `OSError` only.
+    """
+
+    statement_limit = LARGEST_STATEMENT
+    """How many bytes one statement, or one packet of rows, may have."""
+    can_load = True
+    """Whether the server takes LOAD DATA LOCAL; found out once per connection."""
+
+    if TYPE_CHECKING:
+        # What PyMySQL calls internal, and has kept since 0.7.
+        def _execute_command(self, command: int, sql: str) -> None: ...
+        def _read_packet(self, packet_type: type["MysqlPacket"] = ...) -> "MysqlPacket": ...
+        def _read_ok_packet(self) -> "OKPacketWrapper": ...
+        def _force_close(self) -> None: ...
+
+    def execute(self, sql: str | bytes) -> int:
+        """Run one statement; return the affected rows."""
+        with sound():
+            return self.query(sql)
+
+    def rows(self, sql: str) -> tuple[tuple[object, ...], ...]:
+        """Run one query; return its rows."""
+        with sound(), self.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall()
+
+    def number(self, sql: str) -> int:
+        """Run a query whose answer is one whole number."""
+        return int(str(self.rows(sql)[0][0]))
+
+    def load(self, sql: str, rows: bytes) -> bool:
+        """Run a LOAD DATA LOCAL with `rows` as the file; False where the server does not allow it.
+
+        LOCAL turns errors in rows into warnings: the first of them is raised here as the error that it is.
+        """
+        try:
+            with sound():
+                warnings = self._send_rows(sql, rows)
+        except pymysql.err.Error as error:
+            if error_code(error) in LOAD_REFUSED:
+                return False
+            raise
+        if warnings:
+            _, code, text = self.rows("SHOW WARNINGS LIMIT 1")[0]
+            raise pymysql.err.DataError(int(str(code)), str(text))
+        return True
+
+    def _send_rows(self, sql: str, rows: bytes) -> int:
+        # PyMySQL itself would open the file that the *server* names. It is not told that LOCAL is on (only the
+        # server is), so it refuses every such request; this is the one place that answers it, from memory.
+        self._execute_command(COMMAND.COM_QUERY, sql)
+        packet = self._read_packet()
+        if not packet.is_load_local_packet():
+            raise pymysql.err.OperationalError(CR.CR_MALFORMED_PACKET, "the server does not ask for the rows")
+        for start in range(0, len(rows), self.statement_limit):
+            self.write_packet(rows[start : start + self.statement_limit])
+        self.write_packet(b"")
+        warnings: int = self._read_ok_packet().warning_count
+        return warnings
+
+    def commit(self) -> None:
+        """Commit."""
+        with sound():
+            super().commit()
+
+    def rollback(self) -> None:
+        """Roll back."""
+        with sound():
+            super().rollback()
+
+
+@contextlib.contextmanager
+def sound() -> Iterator[None]:
+    """What PyMySQL makes of an answer that is no MySQL is an accident of its parser: make it one error."""
+    try:
+        yield
+    except (pymysql.err.Error, OSError):
+        raise
+    except Exception as error:
+        raise pymysql.err.OperationalError(CR.CR_MALFORMED_PACKET, f"the answer is not MySQL: {error!r}") from error
+
+
+def error_code(error: BaseException) -> int | None:
+    """The server's code of a PyMySQL error; that of a lost connection for an error of the system."""
+    if isinstance(error, OSError):
+        return CR.CR_SERVER_LOST
+    code = error.args[0] if error.args else None
+    if isinstance(code, int):
+        return code
+    # PyMySQL's own complaints about the protocol have no code.
+    return CR.CR_MALFORMED_PACKET if isinstance(error, pymysql.err.InternalError) else None
