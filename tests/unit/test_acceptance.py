@@ -28,9 +28,9 @@ def record(**changes: object) -> SimpleNamespace:
     return SimpleNamespace(**(fields | changes))
 
 
-def read(rules: Rules = Rules(), **changes: object) -> Accepted:  # noqa: B008 - frozen
+def read(rules: Rules | None = None, /, **changes: object) -> Accepted:
     """Read a good record, changed, as number 7."""
-    return reader(rules, NOW)(record(**changes), 7)
+    return reader(rules or Rules(), NOW)(record(**changes), 7)
 
 
 def test_a_good_record_is_a_sighting() -> None:
