@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.contracts.queue_worlds import MemoryWorld, QueueWorld, RedisWorld, SqliteWorld
-from tests.servers.redis import RedisServer, need_redis_server
+from tests.servers.redis import RedisServer
 
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """Give a private server for the whole session; tests that break one start their own."""
-    need_redis_server()
     with RedisServer(tmp_path_factory.mktemp("redis")) as server:
         yield server
 

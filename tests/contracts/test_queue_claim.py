@@ -300,6 +300,19 @@ async def test_cancelled_claims_leave_no_orphans(world: QueueWorld) -> None:
         assert {delivery.attempt for delivery in back} == {1}
 
 
+async def test_a_release_that_never_began_is_made_up_for(world: QueueWorld) -> None:
+    """Whoever is cancelled at once holds nothing any more: the same engine gets it again, as if never claimed."""
+    async with world.open() as queue:
+        await queue.put(THREE)
+        held = await queue.claim(3, 0)
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await queue.release(held)
+        back = await queue.claim(3, 0)
+        assert records(back) == [1, 2, 3]
+        assert {delivery.attempt for delivery in back} == {1}
+
+
 async def test_interrupted_settling_is_made_good_by_the_lease(world: QueueWorld) -> None:
     """A delivery whose settling was cancelled is settled, or comes back to the same engine after at most one lease."""
     chance = random.Random(11)

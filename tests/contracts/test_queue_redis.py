@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from redis.exceptions import ConnectionError as ClientConnectionError
 from redis.exceptions import OutOfMemoryError, ResponseError
 
@@ -15,11 +16,12 @@ from adapters.queues.redis import RedisQueue, open_queue
 from adapters.queues.redis_checks import is_too_old
 from adapters.queues.redis_client import Limits
 from adapters.queues.redis_errors import translate
+from adapters.queues.scripts import CLAIM, RECONCILE
 from engine.delivery import Cursor, Debt, Delivery
 from engine.errors import ConfigError, UnavailableError
 from tests.contracts.queue_worlds import RedisWorld, mark, page, records
 from tests.servers.ports import free_port
-from tests.servers.redis import RedisServer, need_redis_server
+from tests.servers.redis import RedisServer
 
 THREE = page(Cursor(), [1, 2, 3])
 MORE = page(THREE.end, [4, 5])
@@ -29,7 +31,6 @@ HASTY = Limits(call_seconds=0.3)
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
     """Give a server of the test's own, to be broken."""
-    need_redis_server()
     with RedisServer(tmp_path, {"appendfsync": "always"}) as private:
         yield private
 
@@ -121,6 +122,36 @@ async def test_a_claim_that_arrives_late_takes_nothing_for_good(server: RedisSer
         assert {delivery.attempt for delivery in taken} == {1}
 
 
+async def test_orders_of_an_older_generation_do_nothing(redis_world: RedisWorld) -> None:
+    """A claim or a reconciliation that was overtaken by a later one changes nothing when it arrives."""
+    async with redis_world.open() as queue:
+        await queue.put(THREE)
+        (held,) = await queue.claim(1, 0)
+        keys = [redis_world.stream, f"{redis_world.prefix}:generations"]
+        before = redis_world.pending()
+        for script, *rest in ((CLAIM, 5, 60000), (RECONCILE,)):
+            redis_world.client.eval(script.text, 2, *keys, queue._instance, queue._generation - 1, *rest)
+        assert [each[:2] for each in redis_world.pending()] == [each[:2] for each in before]
+        assert await queue.renew([held]) == [held]
+
+
+async def test_nothing_is_sent_twice_behind_our_back(server: RedisServer) -> None:
+    """When the connection breaks in the middle of a call the client says so, and does not repeat it by itself."""
+    async with open_queue(server.url) as queue:
+        await queue.put(THREE)
+        async with trio.open_nursery() as nursery:
+            server.pause()
+
+            async def put() -> None:
+                with pytest.raises(UnavailableError):
+                    await queue.put(MORE)
+
+            nursery.start_soon(put)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            server.restart()
+        assert await queue.depth() == 3
+
+
 async def test_a_frozen_server_holds_nobody(server: RedisServer) -> None:
     """Cancelling is prompt, the deadline of a call holds, and leaving the queue takes no time."""
     async with paused(server):
@@ -136,6 +167,18 @@ async def test_a_frozen_server_holds_nobody(server: RedisServer) -> None:
             await queue.claim(1, 10)
         assert scope.cancelled_caught
     assert time.monotonic() - began < 0.7
+
+
+async def test_no_cancellation_is_swallowed(server: RedisServer) -> None:
+    """In whatever step of connecting, sending or waiting it comes, cancelling a command ends it at once."""
+    chance = random.Random(3)
+    async with open_queue(server.url) as queue, paused(server):
+        for _ in range(150):
+            began = time.monotonic()
+            with trio.move_on_after(chance.choice([0.0003, 0.001, 0.002]) * chance.uniform(0.5, 1.5)) as scope:
+                await queue.claim(1, 0)
+            assert scope.cancelled_caught
+            assert time.monotonic() - began < 1
 
 
 async def test_answers_are_never_mixed_up(redis_world: RedisWorld) -> None:
@@ -265,7 +308,6 @@ async def test_errors_of_the_body_leave_as_they_are(redis_world: RedisWorld) -> 
 
 async def test_over_a_unix_socket(tmp_path: Path) -> None:
     """`unix://` opens the same queue."""
-    need_redis_server()
     with RedisServer(tmp_path, {"unixsocket": "redis.sock"}):
         async with open_queue(f"unix://{tmp_path}/redis.sock") as queue:
             await _whole_way(queue)
@@ -273,7 +315,6 @@ async def test_over_a_unix_socket(tmp_path: Path) -> None:
 
 async def test_in_a_cluster(tmp_path: Path) -> None:
     """All keys of a queue are in one slot: every script works in Redis Cluster."""
-    need_redis_server()
     with RedisServer(tmp_path, {"cluster-enabled": "yes", "cluster-port": str(free_port())}) as node:
         with node.connect() as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)

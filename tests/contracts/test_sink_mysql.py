@@ -17,7 +17,7 @@ from engine.errors import ConfigError, RejectedError, UnavailableError
 from engine.ports import Sink
 from engine.sighting import Facts, Rejected, Sighting
 from tests.contracts.sink_stores import MariaDbStore, Model, batch_of, check, cleanup, fresh_type, online, write
-from tests.servers.mariadb import MariaDbServer, find_mariadbd
+from tests.servers.mariadb import MariaDbServer
 
 DAY = "2026-11-20 "
 OLD_NODES = """CREATE TABLE botnet_nodes_{kind} (
@@ -42,8 +42,6 @@ OLD_COMMUNICATIONS = """CREATE TABLE botnet_communications_{kind} (
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDbServer]:
     """A server that the tests of this file may freeze and kill; each leaves it running."""
-    if find_mariadbd() is None:
-        pytest.skip("mariadbd is not installed: apt-get install mariadb-server")
     with MariaDbServer(tmp_path_factory.mktemp("mysql")) as running:
         yield running
 

@@ -16,6 +16,7 @@ from typing import Self
 import pymysql
 
 from tests.servers.ports import free_port
+from tests.servers.programs import need_program
 
 START_SECONDS = 30.0
 STOP_SECONDS = 20.0
@@ -23,18 +24,12 @@ STOP_SECONDS = 20.0
 SMALL = ("--innodb-log-file-size=16M", "--innodb-buffer-pool-size=64M")
 
 
-def find_mariadbd() -> str | None:
-    """Return the server program, also from where Debian puts it for root only; None where it is not installed."""
-    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
-    return shutil.which("mariadbd", path=path)
-
-
 @functools.cache
 def _template() -> Path:
     """An empty data folder, made once per process and copied for every server."""
     folder = Path(tempfile.mkdtemp(prefix="mariadb-template-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    command = ["mariadb-install-db", "--no-defaults", f"--datadir={folder / 'data'}", "--skip-test-db"]
+    command = [need_program("mariadb-install-db"), "--no-defaults", f"--datadir={folder / 'data'}", "--skip-test-db"]
     command += ["--auth-root-authentication-method=normal", "--skip-name-resolve", f"--user={_user()}", SMALL[0]]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     return folder / "data"
@@ -89,8 +84,7 @@ class MariaDbServer:
         data = self.folder / "data"
         if not data.exists():
             shutil.copytree(_template(), data)
-        program = find_mariadbd()
-        assert program is not None, "mariadbd is not installed: apt-get install mariadb-server"
+        program = need_program("mariadbd")
         command = [program, "--no-defaults", f"--user={_user()}", f"--datadir={data}", f"--socket={self.socket}"]
         command += [f"--port={self.port}", "--bind-address=127.0.0.1", "--skip-name-resolve", *SMALL]
         command += [f"--{name.replace('_', '-')}={value}" for name, value in self.options.items()]

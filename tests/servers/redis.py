@@ -1,7 +1,6 @@
 """A private redis-server: loopback port, temporary folder, killed and started again on the same data at will."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -10,27 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-import pytest
 from redis import Redis
 
 from tests.servers.ports import free_port
+from tests.servers.programs import need_program
 
 START_SECONDS = 10.0
 STOP_SECONDS = 10.0
-
-
-def find_redis_server() -> str | None:
-    """Return the server program; None where it is not installed."""
-    return shutil.which("redis-server")
-
-
-def need_redis_server() -> None:
-    """Skip the test where there is no redis-server; with CI=true fail instead."""
-    if find_redis_server() is None:
-        reason = "redis-server is not installed: apt-get install redis-server"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
 
 
 class RedisServer:
@@ -73,8 +58,7 @@ class RedisServer:
     def start(self) -> None:
         """Start, on the data and the port of last time, and wait until it answers."""
         assert self._process is None, "the server is running"
-        program = find_redis_server()
-        assert program is not None, "redis-server is not installed: apt-get install redis-server"
+        program = need_program("redis-server")
         if self.sentinel_config is not None:
             command = [program, str(self.sentinel_config), "--sentinel"]
         else:
