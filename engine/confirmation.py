@@ -23,6 +23,7 @@ class Confirmation:
     quarantine_seconds: float
     _unresolved: deque[tuple[float, int]] = field(factory=deque)
     _answered: int = 0
+    _starts: int = 0
 
     @property
     def reserve(self) -> int:
@@ -34,14 +35,17 @@ class Confirmation:
         """How many records our own confirms of unknown fate may still hide."""
         return sum(count for _, count in self._unresolved)
 
-    def front_moved(self, records: int, now: float) -> None:
+    def front_moved(self, records: int, now: float, starts: int) -> None:
         """The front went forward by so many records since the last probe: some confirms have arrived.
 
-        What was answered is paid first, then the oldest of the unresolved.
+        What was answered is paid first, then the oldest of the unresolved. The latter only where no other ownership
+        had a confirm under way (`starts`, as for `allowed`), neither now nor at the last probe: it may as well have
+        been that one which arrived. `now` is a moment before this probe was sent: what arrived later, it did not see.
         """
         paid = min(records, self._answered)
         self._answered -= paid
-        records -= paid
+        records = 0 if starts or self._starts else records - paid
+        self._starts = starts
         while records > 0 and self._unresolved:
             sent_at, count = self._unresolved.popleft()
             if count > records:

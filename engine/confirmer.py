@@ -40,6 +40,9 @@ class Confirmer:
 
     def source_was_reset(self) -> None:
         """Observe anew, and hold a reserve: a confirm meant for the old records may still arrive."""
+        self._start_anew()
+
+    def _start_anew(self) -> None:
         self._is_noted = False
         self._front = None
 
@@ -88,17 +91,26 @@ class Confirmer:
             return False
 
     async def _observe(self) -> int:
+        """How many to confirm now.
+
+        The start log is asked after the probe. A queue that fell back to an earlier state may have given the source to
+        another engine: whoever notes a start later holds a reserve for what was decided before, and only for that.
+        """
+        asked_at = trio.current_time()  # the probe may miss a confirm that arrives from here on
         front = await self.source.front()
         if front is None:
             return 0
-        pending = self._pending if trio.current_time() < self._pending_until else 0
+        pending = self._pending if asked_at < self._pending_until else 0
         enough = self.account.enough(pending)
         debt = await self.queue.debt(self.source.name, front, enough, since=self._front)
         if debt is None:
             self._note_stranger(front)
             return 0
+        if not await self.start_log.is_latest(self.source.name, self._starts[-1]):
+            self._start_anew()
+            return 0
         self._front, self._stranger = front, None
-        self.account.front_moved(debt.moved, trio.current_time())
+        self.account.front_moved(debt.moved, asked_at, pending)
         return self.account.allowed(debt.owed, pending)
 
     def _note_stranger(self, front: Mark) -> None:

@@ -156,6 +156,10 @@ class StartLog(Protocol):
         """
         ...
 
+    async def is_latest(self, source: str, start: Start) -> bool:
+        """Whether nobody noted an ownership of `source` after `start`, which is one of it."""
+        ...
+
     async def record_end(self, starts: Sequence[Start]) -> None:
         """Note that these ownerships ended with no confirm under way."""
         ...

@@ -141,6 +141,12 @@ class WorldDatabase:
         self.starts.append((source, bool(before) and not before[-1][2], False))
         return Start(len(self.starts) - 1, sum(pending for name, pending, _ in self.starts if name == source))
 
+    async def is_latest(self, source: str, start: Start) -> bool:
+        """Whether it is the last one of its source."""
+        if error := self.trouble("start"):
+            raise error
+        return all(name != source for name, _, _ in self.starts[start.id + 1 :])
+
     async def record_end(self, starts: Sequence[Start]) -> None:
         """Note its end."""
         for start in starts:

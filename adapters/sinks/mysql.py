@@ -100,6 +100,10 @@ class MysqlDatabase:
         """Note that an engine now owns `source`: see `engine.ports.StartLog`."""
         return await self._ask(lambda wire: questions.record_start(wire, source, within_seconds))
 
+    async def is_latest(self, source: str, start: Start) -> bool:
+        """Whether nobody noted an ownership of `source` after `start`."""
+        return await self._ask(lambda wire: questions.is_latest(wire, source, start))
+
     async def record_end(self, starts: Sequence[Start]) -> None:
         """Note that these ownerships ended with no confirm under way."""
         await self._ask(lambda wire: questions.record_end(wire, starts))

@@ -32,6 +32,11 @@ def record_start(wire: Wire, source: str, within_seconds: float) -> Start:
     return Start(number, pending)
 
 
+def is_latest(wire: Wire, source: str, start: Start) -> bool:
+    """Look for later starts of this source."""
+    return wire.number(f"SELECT COUNT(*) FROM engine_starts WHERE source = {quote(source)} AND id > {start.id:d}") == 0
+
+
 def record_end(wire: Wire, starts: Sequence[Start]) -> None:
     """Mark starts as ended."""
     if starts:

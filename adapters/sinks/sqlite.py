@@ -97,6 +97,10 @@ class SqliteDatabase:
         """Note that an engine now owns `source`: see `engine.ports.StartLog`."""
         return await self._in_turn(lambda connection: questions.record_start(connection, source, within_seconds))
 
+    async def is_latest(self, source: str, start: Start) -> bool:
+        """Whether nobody noted an ownership of `source` after `start`."""
+        return await self._ask(lambda connection: questions.is_latest(connection, source, start))
+
     async def record_end(self, starts: Sequence[Start]) -> None:
         """Note that these ownerships ended with no confirm under way."""
         await self._in_turn(lambda connection: questions.record_end(connection, starts))

@@ -49,6 +49,12 @@ def record_start(connection: sqlite3.Connection, source: str, within_seconds: fl
     return Start(added.lastrowid or 0, pending.fetchone()[0])
 
 
+def is_latest(connection: sqlite3.Connection, source: str, start: Start) -> bool:
+    """Look for later starts of this source."""
+    later = connection.execute("SELECT 1 FROM engine_starts WHERE source = ? AND id > ? LIMIT 1", (source, start.id))
+    return later.fetchone() is None
+
+
 def record_end(connection: sqlite3.Connection, starts: Sequence[Start]) -> None:
     """Mark starts as ended."""
     connection.executemany("UPDATE engine_starts SET ended = 1 WHERE id = ?", [(start.id,) for start in starts])

@@ -55,9 +55,23 @@ def test_movement_pays_the_answered_first_then_the_oldest() -> None:
     books.sending(5, now=0)
     books.sending(10, now=1)
     books.answered()
-    books.front_moved(12, now=2)
+    books.front_moved(12, now=2, starts=0)
     assert books.own == 3
-    books.front_moved(100, now=3)
+    books.front_moved(100, now=3, starts=0)
+    assert books.own == 0
+
+
+def test_what_another_ownership_may_have_moved_pays_no_confirm_of_ours() -> None:
+    """Ours may then still be under way when the reserve for the other one is over."""
+    books = account()
+    books.sending(5, now=0)
+    books.sending(10, now=1)
+    books.answered()
+    books.front_moved(15, now=2, starts=1)
+    assert books.own == 5
+    books.front_moved(5, now=3, starts=0)
+    assert books.own == 5, "since the probe before, when there was another one"
+    books.front_moved(5, now=4, starts=0)
     assert books.own == 0
 
 
@@ -65,9 +79,9 @@ def test_after_the_quarantine_a_confirm_has_arrived_or_never_will() -> None:
     """An hour later nothing is held back for it."""
     books = account()
     books.sending(10, now=0)
-    books.front_moved(0, now=3600)
+    books.front_moved(0, now=3600, starts=0)
     assert books.own == 10
-    books.front_moved(0, now=3600.1)
+    books.front_moved(0, now=3600.1, starts=0)
     assert books.own == 0
 
 
@@ -82,7 +96,7 @@ def test_never_more_than_is_committed(page_size: int, events: list[tuple[str, in
     books = Confirmation(page_size, 3600)
     for event, number in events:
         if event == "move":
-            books.front_moved(number, now=0)
+            books.front_moved(number, now=0, starts=0)
         elif (count := books.allowed(number, 0)) > 0:
             books.sending(count, now=0)
             if event == "answer":
