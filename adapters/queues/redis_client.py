@@ -36,10 +36,14 @@ class Limits:
     connections: int = 32
 
     def options(self) -> Mapping[str, object]:
-        """For the client library. No retries: only our caller knows what may be asked twice."""
+        """For the client library.
+
+        No retries: only our caller knows what may be asked twice. No socket timeout: every call has a deadline of ours,
+        and with one the client sends through `asyncio.wait_for`, which before Python 3.12 may swallow a cancellation.
+        """
         return {
             "retry": Retry(NoBackoff(), 0),
-            "socket_timeout": self.call_seconds,
+            "socket_timeout": None,
             "socket_connect_timeout": self.connect_seconds,
             "health_check_interval": self.health_check_seconds,
             "protocol": 2,

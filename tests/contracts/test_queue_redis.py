@@ -124,7 +124,7 @@ async def test_a_claim_that_arrives_late_takes_nothing_for_good(server: RedisSer
 
 async def test_orders_of_an_older_generation_do_nothing(redis_world: RedisWorld) -> None:
     """A claim or a reconciliation that was overtaken by a later one changes nothing when it arrives."""
-    async with redis_world.open() as queue:
+    async with open_queue(redis_world.url, queue_name=redis_world.queue_name) as queue:
         await queue.put(THREE)
         (held,) = await queue.claim(1, 0)
         keys = [redis_world.stream, f"{redis_world.prefix}:generations"]
