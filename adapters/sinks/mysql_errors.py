@@ -22,10 +22,10 @@ class Trouble(Enum):
 # 1969 and 3024: the server's own limit on statement time.
 _TRANSIENT = (1213, 1205, 1020, 3572, 1412, 1467, 1969, 3024)
 # 0: a closed connection is used. 2027: an answer that is no protocol. 1129: the host is blocked after such answers.
-# 1226: the user's hourly quota.
+# 1226: the user's hourly quota. 4031: MySQL closed an idle connection.
 _CONNECTION = (
     2002, 2003, 2005, 2006, 2013, 2014, 2027, 2055, 0, 1040, 1129, 1203, 1226, 1053, 1077,
-    1152, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, 1317, 1927,
+    1152, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, 1317, 1927, 4031,
 )  # fmt: skip
 # 1037, 1038, 1041: out of memory.
 _WITHHELD = (1290, 1792, 1836, 1047, 1180, 1021, 1114, 1030, 3100, 1037, 1038, 1041)
