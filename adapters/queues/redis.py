@@ -98,11 +98,12 @@ class RedisQueue:
             with self._holdings.doubting():
                 last_id, taken = await self._claim_now(limit)
                 deliveries = []
-                for name, attempt, batch in taken:
+                for raw_name, attempt, batch in taken:
+                    name = raw_name.decode()
                     try:
-                        deliveries.append(Delivery(name.decode(), attempt, decode(batch)))
+                        deliveries.append(Delivery(name, attempt, decode(batch)))
                     except UndecodableError as error:
-                        await self._bury(name.decode(), attempt, str(error))
+                        await self._bury(name, attempt, str(error))
                         _log.warning(
                             "delivery cannot be read, now a dead letter of the queue", delivery=name, reason=str(error)
                         )

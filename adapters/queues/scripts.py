@@ -5,8 +5,9 @@ entries are what it has on lease, their idle time is the lease's clock, their de
 nobody has on lease is pending under the consumer `-`, idle for as long as it is claimable: a released one `RELEASED`
 milliseconds, a delayed one the lease less the delay.
 
-Under `maxmemory` Redis refuses a script's writes that need memory, but only up to the first that needs none: scripts
-that must work in a full server (all but `put` and `dead_letter`, which are what fills it) begin with one of those.
+Under `maxmemory` Redis refuses a script's writes that need memory, but only up to the first that needs none. Every
+script but `put`, which is what fills a server, begins with such a one, if need be one that does nothing: a full queue
+can be worked off.
 """
 
 from hashlib import sha1
@@ -197,6 +198,7 @@ DEAD_LETTER = Script(
     + """
 -- KEYS: stream dead   ARGV: instance id attempt reason
 if not holds(ARGV[1], ARGV[2], ARGV[3]) then return 0 end
+redis.call('XDEL', KEYS[2], '0-1')
 local found = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])
 local fields = found[1] and found[1][2] or {}
 redis.call('XADD', KEYS[2], '*', 'delivery', ARGV[2], 'attempts', ARGV[3], 'reason', ARGV[4], unpack(fields))

@@ -215,12 +215,13 @@ async def test_a_full_server_can_be_emptied(redis_world: RedisWorld) -> None:
                 assert await queue.acquire("s", 30)
                 assert await queue.acquire("s", 30)
                 one, two, three = await queue.claim(3, 0)
-                await other.claim(1, 0)
+                (four,) = await other.claim(1, 0)
+                await other.dead_letter(four, "even this")
                 assert await queue.renew([one]) == [one]
                 await queue.release([two])
                 await queue.nack(three, 0)
                 await queue.ack([one])
-                assert await queue.depth() == 7
+                assert await queue.depth() == 6
                 assert await queue.debt("s", mark(1), 10) == Debt(1, 0)
         finally:
             client.config_set("maxmemory", 0)
