@@ -9,6 +9,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 TYPES = ["mirai", "ramnit", "andromeda", "emotet_2"]
 BEGIN = datetime(2025, 3, 1, tzinfo=UTC)
@@ -16,6 +17,15 @@ GAP_EVERY = 97
 """The collector of the tests burns a number after so many records, when it is told to."""
 
 Json = dict[str, object]
+
+
+class Outcome(NamedTuple):
+    """What one good record leaves behind: a communication, or (`cleanup`) a node cleaned then or later."""
+
+    kind: str
+    ip: str
+    seen_at: str
+    cleanup: bool
 
 
 @dataclass
@@ -61,10 +71,14 @@ class Expected:
 
 @dataclass
 class Corpus:
-    """Records in the order of their numbers, and what they amount to."""
+    """Records in the order of their numbers, and what they amount to.
+
+    `outcomes` says it record by record, by number; None is a dead letter.
+    """
 
     records: list[Json]
     expected: Expected
+    outcomes: dict[int, Outcome | None]
 
     def lines(self) -> str:
         """One JSON object a line."""
@@ -76,6 +90,7 @@ def make(size: int, seed: int, *, duplicates: float = 0.02, broken: float = 0.01
     dice = random.Random(seed)
     expected = Expected()
     records: list[Json] = []
+    outcomes: dict[int, Outcome | None] = {}
     number = 0
     for record in _records(size, dice, duplicates, cleanups):
         number += 1 if len(records) % GAP_EVERY or not records else 2
@@ -84,10 +99,12 @@ def make(size: int, seed: int, *, duplicates: float = 0.02, broken: float = 0.01
         if dice.random() < broken:
             served |= _damage(dice)
             expected.dead.add(str(number))
+            outcomes[number] = None
         else:
-            expected.add(kind, str(ip), moment.strftime("%Y-%m-%d %H:%M:%S"), cleanup=cleanup)
+            outcomes[number] = outcome = Outcome(kind, str(ip), moment.strftime("%Y-%m-%d %H:%M:%S"), cleanup)
+            expected.add(kind, outcome.ip, outcome.seen_at, cleanup=cleanup)
         records.append(served)
-    return Corpus(records, expected)
+    return Corpus(records, expected, outcomes)
 
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address

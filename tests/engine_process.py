@@ -13,10 +13,16 @@ KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "COVERAGE_PROCESS_START"
 
 
 class EngineProcess:
-    """One engine process. Its output goes to files in the folder, so that no pipe can block it."""
+    """One engine process. Its output goes to files in the folder, so that no pipe can block it.
 
-    def __init__(self, folder: Path, *arguments: str, environ: dict[str, str] | None = None) -> None:
+    `module` is what runs: the engine, or an entry that arranges something and then runs it.
+    """
+
+    def __init__(
+        self, folder: Path, *arguments: str, environ: dict[str, str] | None = None, module: str = "engine"
+    ) -> None:
         self.folder = folder
+        self.module = module
         self.arguments = arguments
         self.environ = {key: value for key, value in os.environ.items() if key in KEPT} | (environ or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -33,7 +39,7 @@ class EngineProcess:
         self._runs += 1
         with self._path("out").open("wb") as out, self._path("err").open("wb") as err:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "engine", *self.arguments],
+                [sys.executable, "-m", self.module, *self.arguments],
                 cwd=self.folder,
                 env=self.environ,
                 stdout=out,

@@ -1,0 +1,64 @@
+"""The results of a fault run as a table: `python -m tests.faults.report RESULTS.jsonl` writes it to standard output.
+
+Every cell that ran is a line of the file: `pytest tests/faults --whole --results RESULTS.jsonl`.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+from attrs import asdict, frozen
+
+OPTION = "--results"
+
+
+@frozen
+class Result:
+    """What a cell came to: empty `problems` is survival. `confirmed` counts records, where confirms were watched."""
+
+    suite: str
+    scenario: str
+    cell: str
+    problems: Sequence[str]
+    seconds: float
+    confirmed: int = 0
+
+
+def note(config: pytest.Config, result: Result) -> None:
+    """Append a result to the file of `--results`, if there is one."""
+    file = config.getoption(OPTION, default=None)
+    if file is not None:
+        with Path(file).open("a") as stream:
+            stream.write(json.dumps(asdict(result)) + "\n")
+
+
+def read(lines: Iterable[str]) -> list[Result]:
+    """The results of a file."""
+    return [Result(**json.loads(line)) for line in lines if line.strip()]
+
+
+def table(results: Sequence[Result]) -> str:
+    """Scenario, runs, survived, worst time; in the order in which the scenarios first ran."""
+    lines = ["| suite | scenario | runs | survived | worst time | records confirmed |", "|" + " --- |" * 6]
+    for suite, scenario in dict.fromkeys((result.suite, result.scenario) for result in results):
+        runs = [result for result in results if (result.suite, result.scenario) == (suite, scenario)]
+        survived = sum(not result.problems for result in runs)
+        worst = max(result.seconds for result in runs)
+        confirmed = sum(result.confirmed for result in runs)
+        lines.append(f"| {suite} | {scenario} | {len(runs)} | {survived} | {worst:.1f} s | {confirmed or '-'} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Print the table, and what failed."""
+    results = read(Path(sys.argv[1]).read_text().splitlines())
+    sys.stdout.write(table(results) + "\n")
+    for result in results:
+        if result.problems:
+            sys.stdout.write(f"\n{result.suite} {result.cell}:\n" + "\n".join(result.problems) + "\n")
+
+
+if __name__ == "__main__":
+    main()
