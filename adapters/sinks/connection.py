@@ -25,10 +25,10 @@ ANSWER_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
 _SESSION = (
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    # The last two, of MariaDB and of MySQL: an engine that is frozen, or whose host is gone, in the middle of a
+    "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 5",
+    # The comments, for MariaDB and for MySQL: an engine that is frozen, or whose host is gone, in the middle of a
     # transaction must not hold the locks on its addresses for the eight hours that the server would wait.
-    "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 5, lock_wait_timeout = 20 "
-    "/*M!100300 , idle_transaction_timeout = 5 */ /*!80000 , wait_timeout = 600 */",
+    "SET SESSION lock_wait_timeout = 20 /*M!100300 , idle_transaction_timeout = 5 */ /*!80000 , wait_timeout = 600 */",
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'",
 )
 _HARMLESS = {Trouble.TRANSIENT, Trouble.BAD_ROW, Trouble.TOO_BIG}
