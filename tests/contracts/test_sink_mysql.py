@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -386,3 +387,79 @@ async def test_no_file_of_ours_goes_to_a_server_that_asks(server: MariaDbServer,
             )
         assert await session.run(lambda wire: wire.number("SELECT COUNT(*) FROM dead_letters WHERE source = ''")) == 0
         await session.aclose()
+
+
+async def test_a_deadlock_is_tried_again(server: MariaDbServer, store: MariaDbStore, kind: str) -> None:
+    """Another program locks the same nodes the other way round: the write loses, starts again, and is exact."""
+    model = Model()
+    sightings = [online(f"10.0.0.{n}", DAY + "08:00:00") for n in range(1, 9)]
+
+    def lock_the_other_way() -> None:
+        waiting = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+        while store.rows(waiting) == [(0,)]:
+            time.sleep(0.12)  # read more often, the server shows the same again
+        # The more it has changed, the less likely is a transaction to be the one that is rolled back.
+        cursor.execute(f"UPDATE botnet_nodes_{kind} SET country = 'x' WHERE ip >= '10.0.0.1'")
+        other.commit()
+
+    async with store.open() as database, database.writer() as sink:
+        await sink.write(batch_of(many(300), kind), {})
+        await sink.write(batch_of(sightings, kind, first=400), {})
+        model.write([*many(300), *sightings])
+        with closing(server.connect("faults")) as other, other.cursor() as cursor:
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")  # or it locks all that it reads
+            other.begin()
+            cursor.execute(f"UPDATE botnet_nodes_{kind} SET country = 'x' WHERE ip > '10.0.0.4'")
+            later = [online(sighting.ip, DAY + "09:00:00") for sighting in sightings]
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.to_thread.run_sync, lock_the_other_way)
+                assert await sink.write(batch_of(later, kind, first=500), {}) == model.write(later)
+            cursor.execute("SHOW ENGINE INNODB STATUS")
+            assert "LATEST DETECTED DEADLOCK" in str(cursor.fetchall())
+    check(store, kind, model)
+
+
+async def test_rows_of_a_program_that_locks_no_nodes_are_noticed(
+    server: MariaDbServer, store: MariaDbStore, kind: str
+) -> None:
+    """Its row appears in the middle of a write: what does not add up is rolled back and counted anew."""
+    sighting = online("1.2.3.4", DAY + "09:00:00")
+    async with store.open() as database, database.writer() as sink:
+        await sink.write(batch_of([online("1.2.3.4", DAY + "08:00:00")], kind), {})
+
+        def commit_in_the_middle() -> None:
+            waiting = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+            while store.rows(waiting) == [(0,)]:
+                time.sleep(0.12)  # read more often, the server shows the same again
+            other.commit()
+
+        with closing(server.connect("faults")) as other, other.cursor() as cursor:
+            other.begin()
+            cursor.execute(
+                f"INSERT INTO botnet_communications_{kind} (node_id, ip, communication_time, received_at) "
+                f"SELECT id, ip, '{sighting.seen_at}', '{sighting.seen_at}' FROM botnet_nodes_{kind}"
+            )
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.to_thread.run_sync, commit_in_the_middle)
+                assert await sink.write(batch_of([sighting], kind, first=2), {}) == Written(0, 1, 0)
+    assert store.rows(f"SELECT communication_count FROM botnet_nodes_{kind}") == [(1,)]
+
+
+async def test_a_missing_database_that_the_user_may_not_make_is_named(
+    server: MariaDbServer, store: MariaDbStore, kind: str
+) -> None:
+    """The advice is to create it, not to grant a right to create it."""
+    async with store.open():
+        store.rows(f"CREATE USER u_{kind}@'%'")
+        store.rows(f"GRANT SELECT, INSERT ON missing.* TO u_{kind}@'%'")
+    with pytest.raises(ConfigError, match="CREATE DATABASE `missing`"):
+        async with mysql.open_database(server.url("missing", f"u_{kind}")):
+            pass
+
+
+async def test_the_unix_socket_works_too(server: MariaDbServer, store: MariaDbStore, kind: str) -> None:
+    """`?unix_socket=` replaces host and port."""
+    url = f"mysql://root@localhost/faults?unix_socket={server.socket}"
+    async with mysql.open_database(url) as database:
+        assert await write(database, batch_of(many(1), kind)) == Written(1, 0, 0)
+        assert str(server.socket) in repr(database)
