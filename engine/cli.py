@@ -1,4 +1,4 @@
-"""The commands: what a user types becomes settings and a run, and every error one line and an exit code."""
+"""The command line: the commands that run the engine, and every error as one line and an exit code."""
 
 import os
 import sys
@@ -6,47 +6,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 import click
 import trio
-from attrs import evolve
 
 from adapters import wiring
 from engine import account
+from engine.cli_inspect import check, check_config
+from engine.cli_options import Command, Given, config_options, demo_settings, settings_from
 from engine.errors import ConfigError, UnavailableError
 from engine.logs import configure_logs
-from engine.ports import TableCount
 from engine.run import Connect, Mode, Run
-from engine.settings import PRESETS, Settings, commented_config, load, redact_url, require
+from engine.settings import Settings, commented_config, require
 from engine.stats import Snapshot
 
-EXIT_NOTHING_ARRIVED = 1
 EXIT_UNAVAILABLE = 69
 EXIT_CONFIG = 78
 EXIT_INTERRUPTED = 130
 
-DEMO_QUEUE = "sqlite:///engine-demo-queue.db"
-DEMO_DATABASE = "sqlite:///engine-demo.db"
 DEMO_BANNER = """\
 DEMO: nothing is configured here, so a collector of our own on loopback invents sightings, and they go into
 engine-demo.db in this folder. `python -m engine init` writes an engine.toml to start with a real collector.
 """
-
-Command = Callable[..., None]
-
-
-class Given(TypedDict):
-    """The options of every command that reads the configuration, as click hands them over."""
-
-    config: Path | None
-    preset: str | None
-    workers: int | None
-    queue: str | None
-    database: str | None
-    pairs: tuple[str, ...]
-    log_level: str | None
-    log_format: str | None
 
 
 class DefaultToRun(click.Group):
@@ -57,22 +39,6 @@ class DefaultToRun(click.Group):
         if not args or (args[0].startswith("-") and args[0] not in {"-h", "--help"}):
             args = ["run", *args]
         return super().parse_args(ctx, args)
-
-
-def config_options(command: Command) -> Command:
-    """The options of every command that reads the configuration."""
-    for option in [
-        click.option("--log-format", type=click.Choice(["auto", "console", "json"]), help="How log lines look."),
-        click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="The least logged."),
-        click.option("--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE", help="Any setting; repeatable."),
-        click.option("--database", metavar="URL", help="Overrides database.url."),
-        click.option("--queue", metavar="URL", help="Overrides queue.url."),
-        click.option("--workers", type=int, metavar="N", help="Overrides worker.worker_count."),
-        click.option("--preset", metavar="|".join(PRESETS), help="Other defaults, for a small or a large machine."),
-        click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Instead of ./engine.toml."),
-    ]:
-        command = option(command)
-    return command
 
 
 def run_options(command: Command) -> Command:
@@ -88,6 +54,10 @@ def cli() -> None:
 
     Without a command: run. With nothing configured: the demo.
     """
+
+
+cli.add_command(check)
+cli.add_command(check_config)
 
 
 @cli.command()
@@ -122,40 +92,6 @@ def worker(*, once: bool, as_json: bool, **given: Unpack[Given]) -> None:
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="One line of JSON.")
-@config_options
-def check(*, as_json: bool, **given: Unpack[Given]) -> None:
-    """Show per botnet type: does the table exist, rows of the last 5 minutes, rows in all.
-
-    Exit code 1 when nothing arrived in the last 5 minutes.
-    """
-    settings = settings_from(**given)
-    if settings.is_demo:
-        settings = demo_settings(settings)
-    counts = trio.run(_table_counts, settings)
-    click.echo(account.tables_as_json(counts) if as_json else account.tables_as_text(counts))
-    if not any(count.last_5_minutes for count in counts):
-        raise SystemExit(EXIT_NOTHING_ARRIVED)
-
-
-@cli.command("check-config")
-@config_options
-def check_config(**given: Unpack[Given]) -> None:
-    """Read the configuration, say what is wrong with it, and connect to nothing."""
-    settings = settings_from(**given)
-    if not settings.is_demo:
-        require(settings, fetch=bool(settings.sources), work=settings.worker.enabled)
-    for warning in settings.warnings:
-        click.echo(f"warning: {warning}")
-    click.echo(f"file      {settings.file or 'none: defaults, environment and options only'}")
-    click.echo(f"sources   {', '.join(source.name for source in settings.enabled_sources) or 'none: the demo'}")
-    click.echo(f"queue     {redact_url(settings.queue.url)}")
-    click.echo(f"database  {redact_url(settings.database.url)}")
-    click.echo(f"workers   {settings.worker.worker_count if settings.worker.enabled else 0}")
-    click.echo("configuration is good")
-
-
-@cli.command()
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 @click.argument("file", type=click.Path(path_type=Path), default=Path("engine.toml"))
 def init(file: Path, *, force: bool) -> None:
@@ -174,39 +110,6 @@ def init(file: Path, *, force: bool) -> None:
 def version() -> None:
     """Show the version."""
     click.echo(f"botnet-engine {version_of('botnet-engine')}")
-
-
-def settings_from(**given: Unpack[Given]) -> Settings:
-    """The settings, from the options of the command line, the environment and the file."""
-    options: dict[str, object] = dict(_pair(pair) for pair in given["pairs"])
-    named = {
-        "worker.worker_count": given["workers"],
-        "queue.url": given["queue"],
-        "database.url": given["database"],
-        "log.level": given["log_level"],
-        "log.format": given["log_format"],
-    }
-    options.update((key, value) for key, value in named.items() if value is not None)
-    return load(options, os.environ, Path.cwd(), given["config"], given["preset"])
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise click.BadParameter(f"{text!r} is not SECTION.KEY=VALUE", param_hint="--set")
-    return key.strip(), value
-
-
-def demo_settings(settings: Settings) -> Settings:
-    """The embedded files of the demo; no log file, and only warnings on the screen unless more is asked for."""
-    level = settings.log.level if "log.level" in settings.configured else "warning"
-    file = settings.log.file if "log.file" in settings.configured else ""
-    return evolve(
-        settings,
-        queue=evolve(settings.queue, url=DEMO_QUEUE),
-        database=evolve(settings.database, url=DEMO_DATABASE),
-        log=evolve(settings.log, level=level, file=file),
-    )
 
 
 def run_demo(settings: Settings, *, once: bool, as_json: bool) -> None:
@@ -235,11 +138,6 @@ def run_engine(
 
 def _show_progress(snapshot: Snapshot, depth: int) -> None:
     click.echo(account.as_progress(snapshot, depth), err=True)
-
-
-async def _table_counts(settings: Settings) -> list[TableCount]:
-    async with wiring.open_database(settings) as database:
-        return list(await database.table_counts())
 
 
 def _private(path: str, flags: int) -> int:

@@ -1,0 +1,84 @@
+"""The options that commands share, and how they become settings."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+import click
+from attrs import evolve
+
+from engine.settings import PRESETS, Settings, load
+
+DEMO_QUEUE = "sqlite:///engine-demo-queue.db"
+DEMO_DATABASE = "sqlite:///engine-demo.db"
+
+Command = Callable[..., None]
+
+
+class Given(TypedDict):
+    """The options of every command that reads the configuration, as click hands them over."""
+
+    config: Path | None
+    preset: str | None
+    workers: int | None
+    queue: str | None
+    database: str | None
+    pairs: tuple[str, ...]
+    log_level: str | None
+    log_format: str | None
+
+
+def config_options(command: Command) -> Command:
+    """The options of every command that reads the configuration."""
+    for option in [
+        click.option("--log-format", type=click.Choice(["auto", "console", "json"]), help="How log lines look."),
+        click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), help="The least logged."),
+        click.option("--set", "pairs", multiple=True, metavar="SECTION.KEY=VALUE", help="Any setting; repeatable."),
+        click.option("--database", metavar="URL", help="Overrides database.url."),
+        click.option("--queue", metavar="URL", help="Overrides queue.url."),
+        click.option("--workers", type=int, metavar="N", help="Overrides worker.worker_count."),
+        click.option("--preset", metavar="|".join(PRESETS), help="Other defaults, for a small or a large machine."),
+        click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Instead of ./engine.toml."),
+    ]:
+        command = option(command)
+    return command
+
+
+def settings_from(**given: Unpack[Given]) -> Settings:
+    """The settings, from the options of the command line, the environment and the file."""
+    options: dict[str, object] = dict(_pair(pair) for pair in given["pairs"])
+    named = {
+        "worker.worker_count": given["workers"],
+        "queue.url": given["queue"],
+        "database.url": given["database"],
+        "log.level": given["log_level"],
+        "log.format": given["log_format"],
+    }
+    options.update((key, value) for key, value in named.items() if value is not None)
+    return load(options, os.environ, Path.cwd(), given["config"], given["preset"])
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise click.BadParameter(f"{text!r} is not SECTION.KEY=VALUE", param_hint="--set")
+    return key.strip(), value
+
+
+def demo_settings(settings: Settings) -> Settings:
+    """The embedded files of the demo; no log file, and only warnings on the screen unless more is asked for."""
+    level = settings.log.level if "log.level" in settings.configured else "warning"
+    file = settings.log.file if "log.file" in settings.configured else ""
+    return evolve(
+        settings,
+        queue=evolve(settings.queue, url=DEMO_QUEUE),
+        database=evolve(settings.database, url=DEMO_DATABASE),
+        log=evolve(settings.log, level=level, file=file),
+    )
+
+
+def settings_to_inspect(**given: Unpack[Given]) -> Settings:
+    """The settings of commands that look at what a run has left: those of the demo where nothing is configured."""
+    settings = settings_from(**given)
+    return demo_settings(settings) if settings.is_demo else settings
