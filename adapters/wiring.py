@@ -33,6 +33,7 @@ async def connect(settings: Settings, mode: Mode) -> AsyncIterator[Connections]:
             lookup=open_lookup(settings),
             open_sink=database.writer,
             start_log=database,
+            trials=database,
             warnings=[*await queue.durability_warnings(), *await database.durability_warnings()],
         )
 

@@ -15,7 +15,7 @@ from engine.leasing import Leasing
 from engine.outage import Outage
 from engine.ownership import Ownership
 from engine.pipeline import Pipeline
-from engine.ports import Lookup, Queue, Sink, Source, StartLog
+from engine.ports import Lookup, Queue, Sink, Source, StartLog, TrialLog
 from engine.settings import Settings, SourceSettings
 from engine.source_line import SourceLine
 from engine.stats import Stats
@@ -33,6 +33,7 @@ class Connections:
     lookup: Lookup
     open_sink: Callable[[], AbstractAsyncContextManager[Sink]]
     start_log: StartLog
+    trials: TrialLog
     warnings: Sequence[str] = ()
 
 
@@ -73,6 +74,7 @@ class Assembly:
             Worker(
                 name=f"worker-{number}",
                 leasing=leasing,
+                trials=self.connections.trials,
                 enrichment=enrichment,
                 limiter=trio.CapacityLimiter(settings.enricher_concurrent),
                 trying=Trying(settings.max_retries, settings.retry_delay, settings.db_batch_size),

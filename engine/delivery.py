@@ -127,6 +127,13 @@ class Start(NamedTuple):
     pending: int
 
 
+class Trial(NamedTuple):
+    """Which record of a delivery, by its place in the batch, was last begun on its own, and how often."""
+
+    record: int
+    times: int
+
+
 @frozen
 class Delivery:
     """A batch on lease. `attempt` counts from 1; a released delivery is claimed again under the same number."""

@@ -7,7 +7,7 @@ Every method may be cancelled at any await; it must then leave nothing behind th
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from engine.delivery import Batch, Cursor, Debt, Delivery, Intake, Mark, Page, Start, Written
+from engine.delivery import Batch, Cursor, Debt, Delivery, Intake, Mark, Page, Start, Trial, Written
 from engine.sighting import Facts
 
 
@@ -162,6 +162,25 @@ class StartLog(Protocol):
 
     async def record_end(self, starts: Sequence[Start]) -> None:
         """Note that these ownerships ended with no confirm under way."""
+        ...
+
+
+class TrialLog(Protocol):
+    """What is known of deliveries that are tried record by record, kept in the database.
+
+    A record whose trial was begun and never followed by the next one, or by the end, is one an engine died of.
+    """
+
+    async def last_trial(self, batch: str) -> Trial | None:
+        """The trial last begun for the batch of this name; None where there is none."""
+        ...
+
+    async def begin_trial(self, batch: str, record: int) -> None:
+        """Note that a record is about to be tried; before it is touched."""
+        ...
+
+    async def end_trials(self, batch: str) -> None:
+        """Note that the whole batch is done."""
         ...
 
 

@@ -12,9 +12,12 @@ from engine.enrichment import Enrichment
 from engine.errors import RejectedError
 from engine.leasing import Leasing
 from engine.outage import Outage
-from engine.ports import Sink
+from engine.ports import Sink, TrialLog
 from engine.sighting import Facts, Rejected
 from engine.stats import Stats
+
+DEADLY_TRIALS = 2
+"""How often an engine must have died of the same record, tried alone, before it is buried: once may be an accident."""
 
 
 @frozen
@@ -41,6 +44,7 @@ class Worker:
 
     name: str
     leasing: Leasing
+    trials: TrialLog
     enrichment: Enrichment
     limiter: trio.CapacityLimiter
     trying: Trying
@@ -58,7 +62,7 @@ class Worker:
     async def _handle(self, sink: Sink, delivery: Delivery) -> None:
         began = trio.current_time()
         try:
-            written = await self._write_pieces(sink, delivery)
+            written = await self._write_delivery(sink, delivery)
         except _LaterError as later:
             await self.outages.queue.wait_for(self.leasing.queue.nack, delivery, self.trying.retry_delay_seconds)
             self._log.warning("batch failed, trying again later", **self._about(delivery), reason=str(later))
@@ -73,15 +77,35 @@ class Worker:
             self._report(delivery, written, trio.current_time() - began)
         self.leasing.settled(delivery)
 
-    async def _write_pieces(self, sink: Sink, delivery: Delivery) -> Written:
-        batch = delivery.batch
-        facts = await self.outages.lookup.wait_for(
-            self.enrichment.facts, {sighting.ip for sighting in batch.sightings}, self.limiter
-        )
+    async def _write_delivery(self, sink: Sink, delivery: Delivery) -> Written:
+        if delivery.attempt > self.trying.max_retries:
+            return await self._write_one_by_one(sink, delivery)
+        facts = await self._facts(delivery.batch)
         total = Written()
-        for piece in pieces(batch, self.trying.db_batch_size):
+        for piece in pieces(delivery.batch, self.trying.db_batch_size):
             total = total.plus(await self._write(sink, piece, facts, delivery.attempt))
         return total
+
+    async def _write_one_by_one(self, sink: Sink, delivery: Delivery) -> Written:
+        """Try each record on its own, noting it before: the one an engine keeps dying of is buried alone."""
+        name, patiently = delivery.batch.name, self.outages.database.wait_for
+        self._log.warning("delivery keeps failing, trying it record by record", **self._about(delivery))
+        before = await patiently(self.trials.last_trial, name)
+        total = Written()
+        for place, record in enumerate(pieces(delivery.batch, 1)):
+            if before is None or place >= before.record:
+                await patiently(self.trials.begin_trial, name, place)
+            if before is not None and before.record == place and before.times >= DEADLY_TRIALS and record.sightings:
+                piece = bury(record, "the engine died whenever it was tried", delivery.attempt)
+            else:
+                piece = record
+            total = total.plus(await self._write(sink, piece, await self._facts(piece), delivery.attempt))
+        await patiently(self.trials.end_trials, name)
+        return total
+
+    async def _facts(self, batch: Batch) -> Mapping[str, Facts]:
+        ips = {sighting.ip for sighting in batch.sightings}
+        return await self.outages.lookup.wait_for(self.enrichment.facts, ips, self.limiter)
 
     async def _write(self, sink: Sink, batch: Batch, facts: Mapping[str, Facts], attempt: int) -> Written:
         """Write a batch; where it is refused, halve it until the bad record is alone, and bury that one."""

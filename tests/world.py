@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import trio
 from attrs import define, field
 
-from engine.delivery import Batch, Cursor, Mark, Page, Start, Written
+from engine.delivery import Batch, Cursor, Mark, Page, Start, Trial, Written
 from engine.errors import EngineError, UnavailableError
 from engine.sighting import Facts
 
@@ -110,6 +110,7 @@ class WorldDatabase:
     dead: dict[tuple[str, str], str] = field(factory=dict)
     ledger: dict[str, Written] = field(factory=dict)
     writes: list[str] = field(factory=list)
+    trials: dict[str, Trial] = field(factory=dict)
     starts: list[tuple[str, bool, bool]] = field(factory=list)
 
     @asynccontextmanager
@@ -132,6 +133,20 @@ class WorldDatabase:
         self.writes.append(batch.name)
         await trio.lowlevel.cancel_shielded_checkpoint()
         return written
+
+    async def last_trial(self, batch: str) -> Trial | None:
+        """The trial last begun."""
+        return self.trials.get(batch)
+
+    async def begin_trial(self, batch: str, record: int) -> None:
+        """Count a trial."""
+        before = self.trials.get(batch)
+        times = before.times + 1 if before is not None and before.record == record else 1
+        self.trials[batch] = Trial(record, times)
+
+    async def end_trials(self, batch: str) -> None:
+        """Forget them."""
+        self.trials.pop(batch, None)
 
     async def record_start(self, source: str, within_seconds: float) -> Start:
         """Note an ownership; pending when the one before was not ended."""

@@ -3,7 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
-from engine.ports import Sink, StartLog, TableCount
+from engine.ports import Sink, StartLog, TableCount, TrialLog
 
 
 class LedgerTotal(NamedTuple):
@@ -16,7 +16,7 @@ class LedgerTotal(NamedTuple):
     rejected: int
 
 
-class Database(StartLog, Protocol):
+class Database(StartLog, TrialLog, Protocol):
     """One database, opened. Its methods may run side by side; each raises UnavailableError while the server is away."""
 
     def writer(self) -> AbstractAsyncContextManager[Sink]:

@@ -24,7 +24,7 @@ from adapters.sinks.mysql_url import MysqlUrl, parse_url
 from adapters.sinks.mysql_writer import TableWriter, write_rejected
 from adapters.sinks.schema import MYSQL_STAGE, check_botnet_type
 from adapters.sinks.wire import Wire, error_code
-from engine.delivery import Batch, Start, Written
+from engine.delivery import Batch, Start, Trial, Written
 from engine.errors import ConfigError, EngineError, RejectedError
 from engine.ports import Sink, TableCount
 from engine.sighting import Facts
@@ -107,6 +107,18 @@ class MysqlDatabase:
     async def record_end(self, starts: Sequence[Start]) -> None:
         """Note that these ownerships ended with no confirm under way."""
         await self._ask(lambda wire: questions.record_end(wire, starts))
+
+    async def last_trial(self, batch: str) -> Trial | None:
+        """The trial last begun: see `engine.ports.TrialLog`."""
+        return await self._ask(lambda wire: questions.last_trial(wire, batch))
+
+    async def begin_trial(self, batch: str, record: int) -> None:
+        """Note that a record is about to be tried."""
+        await self._ask(lambda wire: questions.begin_trial(wire, batch, record))
+
+    async def end_trials(self, batch: str) -> None:
+        """Note that the whole batch is done."""
+        await self._ask(lambda wire: questions.end_trials(wire, batch))
 
     async def table_counts(self) -> list[TableCount]:
         """Count the rows of every botnet type, by its name. Reads whole indexes: minutes on very large tables."""

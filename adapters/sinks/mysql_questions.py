@@ -9,7 +9,7 @@ from adapters.sinks.recent import count_recent
 from adapters.sinks.schema import communications_table, nodes_table
 from adapters.sinks.staging import quote
 from adapters.sinks.wire import Wire
-from engine.delivery import Start
+from engine.delivery import Start, Trial
 from engine.ports import TableCount
 
 _FRESH = "UTC_TIMESTAMP() - INTERVAL 5 MINUTE"
@@ -44,6 +44,27 @@ def record_end(wire: Wire, starts: Sequence[Start]) -> None:
             f"UPDATE engine_starts SET ended = TRUE WHERE id IN ({', '.join(str(start.id) for start in starts)})"
         )
         wire.commit()
+
+
+def last_trial(wire: Wire, batch: str) -> Trial | None:
+    """Read the trial last begun."""
+    rows = wire.rows(f"SELECT record, trials FROM engine_trials WHERE name = {quote(batch)}")
+    return next((Trial(int(str(record)), int(str(count))) for record, count in rows), None)
+
+
+def begin_trial(wire: Wire, batch: str, record: int) -> None:
+    """Count a trial of this record; one of another record begins a new count."""
+    wire.execute(
+        f"INSERT INTO engine_trials (name, record, trials) VALUES ({quote(batch)}, {record:d}, 1) "
+        f"ON DUPLICATE KEY UPDATE trials = IF(record = {record:d}, trials + 1, 1), record = {record:d}"
+    )
+    wire.commit()
+
+
+def end_trials(wire: Wire, batch: str) -> None:
+    """Forget the trials of a batch."""
+    wire.execute(f"DELETE FROM engine_trials WHERE name = {quote(batch)}")
+    wire.commit()
 
 
 def table_counts(wire: Wire) -> list[TableCount]:

@@ -163,4 +163,9 @@ MYSQL_OWN_TABLES = {
   ended BOOLEAN NOT NULL DEFAULT FALSE,
   KEY source_started_at (source, started_at)
 ) {_BASE}""",
+    "engine_trials": f"""CREATE TABLE IF NOT EXISTS engine_trials (
+  name VARCHAR(190) NOT NULL PRIMARY KEY,
+  record INT NOT NULL,
+  trials INT NOT NULL
+) {_BASE}""",
 }

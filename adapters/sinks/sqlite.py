@@ -19,7 +19,7 @@ from adapters.sinks.database import LedgerTotal
 from adapters.sinks.schema import check_botnet_type
 from adapters.sinks.sqlite_schema import OWN_TABLES
 from adapters.sinks.sqlite_writer import write_batch
-from engine.delivery import Batch, Start, Written
+from engine.delivery import Batch, Start, Trial, Written
 from engine.errors import ConfigError, RejectedError, UnavailableError
 from engine.ports import Sink, TableCount
 from engine.sighting import Facts
@@ -104,6 +104,18 @@ class SqliteDatabase:
     async def record_end(self, starts: Sequence[Start]) -> None:
         """Note that these ownerships ended with no confirm under way."""
         await self._in_turn(lambda connection: questions.record_end(connection, starts))
+
+    async def last_trial(self, batch: str) -> Trial | None:
+        """The trial last begun: see `engine.ports.TrialLog`."""
+        return await self._ask(lambda connection: questions.last_trial(connection, batch))
+
+    async def begin_trial(self, batch: str, record: int) -> None:
+        """Note that a record is about to be tried."""
+        await self._in_turn(lambda connection: questions.begin_trial(connection, batch, record))
+
+    async def end_trials(self, batch: str) -> None:
+        """Note that the whole batch is done."""
+        await self._in_turn(lambda connection: questions.end_trials(connection, batch))
 
     async def table_counts(self) -> list[TableCount]:
         """Count the rows of every botnet type, by its name."""

@@ -9,7 +9,7 @@ from adapters.sinks.database import LedgerTotal
 from adapters.sinks.recent import count_recent
 from adapters.sinks.schema import COMMUNICATIONS_PREFIX, communications_table, nodes_table
 from adapters.sinks.sqlite_schema import type_tables
-from engine.delivery import Start
+from engine.delivery import Start, Trial
 from engine.errors import RejectedError
 from engine.ports import TableCount
 
@@ -53,6 +53,26 @@ def is_latest(connection: sqlite3.Connection, source: str, start: Start) -> bool
     """Look for later starts of this source."""
     later = connection.execute("SELECT 1 FROM engine_starts WHERE source = ? AND id > ? LIMIT 1", (source, start.id))
     return later.fetchone() is None
+
+
+def last_trial(connection: sqlite3.Connection, batch: str) -> Trial | None:
+    """Read the trial last begun."""
+    row = connection.execute("SELECT record, trials FROM engine_trials WHERE name = ?", (batch,)).fetchone()
+    return None if row is None else Trial(*row)
+
+
+def begin_trial(connection: sqlite3.Connection, batch: str, record: int) -> None:
+    """Count a trial of this record; one of another record begins a new count."""
+    connection.execute(
+        "INSERT INTO engine_trials (name, record, trials) VALUES (?, ?, 1) ON CONFLICT (name) DO UPDATE SET "
+        "trials = CASE WHEN record = excluded.record THEN trials + 1 ELSE 1 END, record = excluded.record",
+        (batch, record),
+    )
+
+
+def end_trials(connection: sqlite3.Connection, batch: str) -> None:
+    """Forget the trials of a batch."""
+    connection.execute("DELETE FROM engine_trials WHERE name = ?", (batch,))
 
 
 def record_end(connection: sqlite3.Connection, starts: Sequence[Start]) -> None:

@@ -44,6 +44,11 @@ OWN_TABLES = (
   rejected INTEGER NOT NULL,
   created_time TEXT NOT NULL
 )""",
+    """CREATE TABLE IF NOT EXISTS engine_trials (
+  name TEXT NOT NULL PRIMARY KEY,
+  record INTEGER NOT NULL,
+  trials INTEGER NOT NULL
+)""",
     """CREATE TABLE IF NOT EXISTS engine_starts (
   id INTEGER PRIMARY KEY,
   source TEXT NOT NULL,

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.sinks.database import Database, LedgerTotal
-from engine.delivery import Batch, Written
+from engine.delivery import Batch, Trial, Written
 from engine.errors import RejectedError
 from engine.ports import TableCount
 from engine.sighting import Facts, Rejected, Sighting
@@ -360,3 +360,14 @@ async def test_a_file_or_server_opened_twice_is_one_database(store: Store, kind:
             model.write(sightings)
             nursery.start_soon(write, database, batch_of(sightings, kind, first=n))
     check(store, kind, model)
+
+
+async def test_trials_are_counted_per_record(database: Database, kind: str) -> None:
+    """The last record begun, and how often in a row; another record begins anew; the end forgets."""
+    assert await database.last_trial(kind) is None
+    for record, times in [(0, 1), (1, 1), (1, 2), (1, 3), (2, 1)]:
+        await database.begin_trial(kind, record)
+        assert await database.last_trial(kind) == Trial(record, times)
+    assert await database.last_trial(f"{kind}'") is None
+    await database.end_trials(kind)
+    assert await database.last_trial(kind) is None

@@ -40,6 +40,7 @@ class World:
             lookup=self.lookup,
             open_sink=self.database.writer,
             start_log=self.database,
+            trials=self.database,
         )
         stats = Stats()
         pipeline = Assembly(self.settings, connections, stats, Outage("queue")).pipeline(workers=workers)
@@ -110,6 +111,34 @@ async def test_a_failure_nobody_knows_is_tried_again_first(autojump_clock: MockC
     snapshot = await world.run()
     assert (snapshot.written, snapshot.rejected) == (22, 1)
     assert trio.current_time() - began >= 3 * 5
+
+
+async def test_a_record_that_engines_die_of_is_buried_alone(autojump_clock: MockClock) -> None:
+    """After `max_retries` deaths the batch is tried record by record; twice dead of one, it is buried."""
+    world = World()
+    fill(world, 5)
+
+    class DeadError(Exception):
+        """The engine is gone."""
+
+    def deadly(batch: Batch) -> None:
+        if any(seen.ip == "8.8.0.3" for seen in batch.sightings):
+            raise DeadError
+
+    world.database.refuses = deadly
+    deaths = 0
+    while not world.database.dead and deaths < 20:
+        try:
+            await world.run(workers=1)
+        except* DeadError:
+            deaths += 1
+            for entry in world.store.deliveries.values():
+                entry.free_at, entry.attempt = 0.0, max(entry.attempt, deaths)
+    assert deaths == 3 + 2
+    assert world.database.dead == {("s", "3"): "the engine died whenever it was tried"}
+    assert len(world.database.rows) == 4
+    assert world.database.trials == {}
+    assert await MemoryQueue(world.store).depth() == 0
 
 
 async def test_when_not_even_the_dead_letter_can_be_stored(autojump_clock: MockClock) -> None:
