@@ -12,6 +12,8 @@ EXIT_DONE = 0
 EXIT_HARD_STOP = 130
 EXIT_STUCK = 70
 LAST_RESORT_SECONDS = 5.0
+HARD_STOP_SECONDS = 0.5
+"""How long a hard stop may say good-bye to servers; what is not released by then runs out by itself."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -25,7 +27,7 @@ async def listen(
     """Turn signals into stops, for ever; starts listening before it reports itself started.
 
     From the first signal on a thread watches the clock: should the event loop itself be stuck, it ends the process with
-    exit code 70, five seconds after the grace time.
+    exit code 70, five seconds after the grace time. A hard stop it ends after half a second, whoever hangs.
     """
     log = structlog.get_logger()
     with trio.open_signal_receiver(*SIGNALS) as received:
@@ -39,16 +41,17 @@ async def listen(
                     signal=signal.Signals(number).name,
                     grace_seconds=grace_seconds,
                 )
-                _end_after(grace_seconds + LAST_RESORT_SECONDS)
+                _end_after(grace_seconds + LAST_RESORT_SECONDS, EXIT_STUCK)
                 soft_stop()
             elif count == 2:  # noqa: PLR2004 - the second signal
                 log.warning("stopping now", signal=signal.Signals(number).name)
+                _end_after(HARD_STOP_SECONDS, EXIT_HARD_STOP)
                 hard_stop()
             else:
                 os._exit(EXIT_HARD_STOP)
 
 
-def _end_after(seconds: float) -> None:
-    timer = threading.Timer(seconds, os._exit, (EXIT_STUCK,))
+def _end_after(seconds: float, exit_code: int) -> None:
+    timer = threading.Timer(seconds, os._exit, (exit_code,))
     timer.daemon = True
     timer.start()
