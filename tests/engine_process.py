@@ -96,6 +96,14 @@ class EngineProcess:
         reader = _Follower(self._path("err"), self._running)
         return reader.until(re.compile(pattern), seconds)
 
+    def wait_for_end_or(self, pattern: str, seconds: float = 30.0) -> None:
+        """Wait until standard error matches, or the process has ended."""
+        try:
+            self.wait_for(pattern, seconds)
+        except AssertionError:
+            if self.is_running:
+                raise
+
     @property
     def _running(self) -> subprocess.Popen[bytes]:
         assert self._process is not None, "not started"

@@ -11,7 +11,6 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
 GO: Final = "go"
@@ -27,7 +26,8 @@ REFUSE: Final = "refuse"
 SIGNALS: Final = {KILL: signal.SIGKILL, STOP: signal.SIGSTOP, TERM: signal.SIGTERM}
 
 POINTS_VARIABLE: Final = "CRASH_POINTS"
-SOCKET_VARIABLE: Final = "CRASH_SOCKET"
+PORT_VARIABLE: Final = "CRASH_PORT"
+LEASE_VARIABLE: Final = "CRASH_LEASE_SECONDS"
 
 Answer = Callable[[str, int], str]
 """From the name of a point and the process that has reached it to one of the words above."""
@@ -37,11 +37,11 @@ class Asking:
     """The points of this process that matter, and how often each was reached.
 
     CRASH_POINTS is a list `name:nth[:word],…`: the word is done when the point is reached for the nth time; without
-    a word the socket CRASH_SOCKET is asked for it.
+    a word, whoever listens on the loopback port CRASH_PORT is asked for it.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        self._socket = environ.get(SOCKET_VARIABLE)
+        self._port = int(environ.get(PORT_VARIABLE, "0"))
         self._plan = {}
         for text in filter(None, environ.get(POINTS_VARIABLE, "").split(",")):
             name, nth, word = (*text.split(":"), "")[:3]
@@ -64,23 +64,19 @@ class Asking:
         return word
 
     def _ask(self, name: str) -> str:
-        assert self._socket is not None, f"{POINTS_VARIABLE} has a point without a word, and {SOCKET_VARIABLE} is unset"
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(self._socket)
+        with socket.create_connection(("127.0.0.1", self._port)) as connection:
             connection.sendall(f"{name} {os.getpid()}\n".encode())
             return connection.makefile().readline().strip()
 
 
 @contextlib.contextmanager
-def answering(path: Path, answer: Answer) -> Iterator[None]:
-    """Answer whoever asks on the socket `path`, one at a time, in a thread."""
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        listener.listen()
+def answering(answer: Answer) -> Iterator[int]:
+    """Answer whoever asks on a loopback port, which is yielded; one at a time, in a thread."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=_serve, args=(listener, answer), daemon=True)
         thread.start()
         try:
-            yield
+            yield listener.getsockname()[1]
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             thread.join()

@@ -1,16 +1,14 @@
 """`python -m tests.faults.crashing …`: the real engine, with points at which it can be killed.
 
-The arguments are the engine's. `control` says what CRASH_POINTS and CRASH_SOCKET hold; CRASH_LEASE_SECONDS is how long
+The arguments are the engine's. `control` says what CRASH_POINTS and CRASH_PORT hold; CRASH_LEASE_SECONDS is how long
 the ownership of a source lasts, so that a test need not wait half a minute for a dead owner.
 """
 
 import os
 
 from engine.cli import main
-from tests.faults.control import Asking
+from tests.faults.control import LEASE_VARIABLE, Asking
 from tests.faults.points import hasten, install
-
-LEASE_VARIABLE = "CRASH_LEASE_SECONDS"
 
 if __name__ == "__main__":
     install(Asking(os.environ))

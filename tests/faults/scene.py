@@ -14,8 +14,7 @@ from tests.collector.server import Collector, running_collector
 from tests.corpus import GAP_EVERY, Corpus
 from tests.engine_process import EngineProcess, write_config
 from tests.faults.confirm_guard import ConfirmGuard
-from tests.faults.control import POINTS_VARIABLE, SOCKET_VARIABLE, Answer, answering
-from tests.faults.crashing import LEASE_VARIABLE
+from tests.faults.control import LEASE_VARIABLE, POINTS_VARIABLE, PORT_VARIABLE, Answer, answering
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.redis import RedisServer
 
@@ -65,9 +64,7 @@ class Scene:
         folder.mkdir()
         environ = {"PYTHONPATH": str(REPOSITORY), LEASE_VARIABLE: str(OWNERSHIP_SECONDS)}
         if points and answer:
-            socket = folder / "control"
-            self._processes.enter_context(answering(socket, answer))
-            environ[SOCKET_VARIABLE] = str(socket)
+            environ[PORT_VARIABLE] = str(self._processes.enter_context(answering(answer)))
             environ[POINTS_VARIABLE] = ",".join(f"{point}:{nth}" for point, nth in points.items())
         options = ["--config", str(self.folder / "engine.toml"), "--set", f"engine.name={name}", *arguments]
         engine = EngineProcess(folder, "run", *options, environ=environ, module="tests.faults.crashing")
@@ -81,9 +78,9 @@ class Scene:
         engine.wait_for("running, press")
         until = time.monotonic() + RELIEF_SECONDS
         wanted = len(self.corpus.records) - all_but
-        while self.guard.confirmed < wanted or self._left_in_queue():
+        while self.guard.confirmed < wanted or self.left_in_queue():
             if time.monotonic() > until or not engine.is_running:
-                left = [f"confirmed {self.guard.confirmed}, not {wanted}", *self._left_in_queue()]
+                left = [f"confirmed {self.guard.confirmed}, not {wanted}", *self.left_in_queue()]
                 return [f"not relieved: {', '.join(left)}: {engine.errors[-2000:]}"]
             self.guard.wait_for_more(0.02)
         return []
@@ -101,9 +98,9 @@ class Scene:
             except pymysql.err.ProgrammingError as error:
                 found = [f"a table is missing: {error}"]
         self.guard.recheck()
-        return found + self.guard.violations + self._left_in_queue()
+        return found + self.guard.violations + self.left_in_queue()
 
-    def _left_in_queue(self) -> list[str]:
+    def left_in_queue(self) -> list[str]:
         """Nothing may be left in the stream, and nothing in the queue's own dead letters."""
         with self.servers.redis.connect() as client:
             sizes = {part: client.xlen(f"{{botnet:{self.name}}}:{part}") for part in ("stream", "dead")}
