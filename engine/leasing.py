@@ -9,7 +9,7 @@ from engine.errors import UnavailableError
 from engine.outage import Outage
 from engine.ports import Queue
 
-RELEASE_SECONDS = 0.5
+RELEASE_SECONDS = 0.3
 
 
 @define(eq=False)
@@ -59,7 +59,7 @@ class Leasing:
         self.held.pop(delivery.id, None)
 
     async def release_all(self) -> None:
-        """Give everything back that is still held, within half a second, whatever has been cancelled."""
+        """Give everything back that is still held, in 0.3 seconds at most, whatever has been cancelled."""
         await self._release(list(self.held.values()))
 
     async def _release(self, deliveries: list[Delivery]) -> None:
