@@ -7,11 +7,12 @@ import threading
 from collections.abc import Mapping, Sequence
 
 import pymysql
+from pymysql.constants import ER
 
-from tests.corpus import TYPES, Outcome
+from tests.corpus import Outcome
 from tests.servers.mariadb import MariaDbServer
 
-Row = tuple[object, ...]
+Row = tuple[str, ...]
 
 
 class ConfirmGuard:
@@ -28,9 +29,6 @@ class ConfirmGuard:
         self._database = database
         self._outcomes = outcomes
         self._unchecked: list[int] = []
-        self._committed: set[Row] = set()
-        self._cleaned: dict[tuple[str, str], str] = {}
-        self._dead: set[str] = set()
         self._lock = threading.Condition()
 
     def check(self, entry: dict[str, object]) -> None:
@@ -55,41 +53,51 @@ class ConfirmGuard:
             self._look_up()
 
     def _look_up(self) -> None:
-        missing = [number for number in self._unchecked if not self._is_committed(number)]
-        if missing:
-            try:
-                self._read()
-            except pymysql.err.Error:
-                self._unchecked = missing
-                return
-        lost = [number for number in missing if not self._is_committed(number)]
+        if not self._unchecked:
+            return
+        try:
+            with self._server.connect(self._database) as connection, connection.cursor() as cursor:
+                lost = _not_committed(cursor, {number: self._outcomes[number] for number in self._unchecked})
+        except pymysql.err.Error:
+            return
         if lost:
             self.violations.append(f"{len(lost)} records confirmed and not committed, such as {lost[:5]}")
         self._unchecked = []
 
-    def _is_committed(self, number: int) -> bool:
-        outcome = self._outcomes[number]
+
+def _not_committed(cursor: pymysql.cursors.Cursor, outcomes: Mapping[int, Outcome | None]) -> list[int]:
+    """The numbers of those records that have left nothing behind."""
+    found: set[Row] = set()
+    cleaned: dict[Row, str] = {}
+    for kind in sorted({outcome.kind for outcome in outcomes.values() if outcome is not None}):
+        ips = sorted({outcome.ip for outcome in outcomes.values() if outcome is not None and outcome.kind == kind})
+        rows = _ask(cursor, f"SELECT ip, communication_time FROM botnet_communications_{kind} WHERE ip IN %s", ips)
+        found |= {(kind, ip, at) for ip, at in rows}
+        rows = _ask(cursor, f"SELECT ip, cleaned_time FROM botnet_nodes_{kind} WHERE ip IN %s", ips)
+        cleaned |= {(kind, ip): at for ip, at in rows if at != "None"}
+    refused = [str(number) for number, outcome in outcomes.items() if outcome is None]
+    dead = _ask(cursor, "SELECT position, stage FROM dead_letters WHERE position IN %s", refused) if refused else []
+    positions = {position for position, _ in dead}
+
+    def is_committed(number: int, outcome: Outcome | None) -> bool:
         if outcome is None:
-            return str(number) in self._dead
+            return str(number) in positions
         if outcome.cleanup:
-            return self._cleaned.get((outcome.kind, outcome.ip), "") >= outcome.seen_at
-        return (outcome.kind, outcome.ip, outcome.seen_at) in self._committed
+            return cleaned.get((outcome.kind, outcome.ip), "") >= outcome.seen_at
+        return (outcome.kind, outcome.ip, outcome.seen_at) in found
 
-    def _read(self) -> None:
-        with self._server.connect(self._database) as connection, connection.cursor() as cursor:
-            tables = {str(row[0]) for row in _ask(cursor, "SHOW TABLES")}
-            for kind in TYPES:
-                if f"botnet_communications_{kind}" in tables:
-                    rows = _ask(cursor, f"SELECT ip, communication_time FROM botnet_communications_{kind}")
-                    self._committed |= {(kind, _text(ip), _text(at)) for ip, at in rows}
-                    rows = _ask(cursor, f"SELECT ip, cleaned_time FROM botnet_nodes_{kind} WHERE cleaned_time > 0")
-                    self._cleaned |= {(kind, _text(ip)): _text(at) for ip, at in rows}
-            self._dead |= {_text(row[0]) for row in _ask(cursor, "SELECT position FROM dead_letters")}
+    return [number for number, outcome in outcomes.items() if not is_committed(number, outcome)]
 
 
-def _ask(cursor: pymysql.cursors.Cursor, query: str) -> Sequence[Row]:
-    cursor.execute(query)
-    return cursor.fetchall()
+def _ask(cursor: pymysql.cursors.Cursor, query: str, values: Sequence[str]) -> list[tuple[str, str]]:
+    """Run a query with two columns and a list of values; a table that does not exist yet has no rows."""
+    try:
+        cursor.execute(query, (values,))
+    except pymysql.err.ProgrammingError as error:
+        if error.args[0] != ER.NO_SUCH_TABLE:
+            raise
+        return []
+    return [(_text(first), _text(second)) for first, second in cursor.fetchall()]
 
 
 def _text(value: object) -> str:

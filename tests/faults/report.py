@@ -30,8 +30,13 @@ def note(config: pytest.Config, result: Result) -> None:
     """Append a result to the file of `--results`, if there is one."""
     file = config.getoption(OPTION, default=None)
     if file is not None:
-        with Path(file).open("a") as stream:
-            stream.write(json.dumps(asdict(result)) + "\n")
+        append(Path(file), result)
+
+
+def append(file: Path, result: Result) -> None:
+    """Append a result to a file."""
+    with file.open("a") as stream:
+        stream.write(json.dumps(asdict(result)) + "\n")
 
 
 def read(lines: Iterable[str]) -> list[Result]:
