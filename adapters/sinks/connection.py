@@ -7,6 +7,7 @@ against a frozen server. `close` from another thread would wait for the reading 
 
 import contextlib
 import os
+import select
 import socket
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -68,7 +69,10 @@ class Session:
         reach another primary, and knows of new rights.
         """
         try:
-            wire = self._wire or await self._connect()
+            if self._wire is None or self._was_closed_by_server():
+                await self._connect()
+            wire = self._wire
+            assert wire is not None
             return await self._watched(lambda: work(wire))
         except (pymysql.err.Error, OSError) as error:
             if classify(error_code(error)) not in _HARMLESS or not self._is_open():
@@ -89,7 +93,14 @@ class Session:
     def _is_open(self) -> bool:
         return self._wire is not None and self._wire.open
 
-    async def _connect(self) -> Wire:
+    def _was_closed_by_server(self) -> bool:
+        """Whether the server said something since the last answer: that can only be good-bye, to an idle connection."""
+        poll = select.poll()
+        if self._handle is not None:
+            poll.register(self._handle, select.POLLIN)
+        return bool(poll.poll(0))
+
+    async def _connect(self) -> None:
         self._discard()
         url = self.url
         raw = await self._dial()
@@ -107,7 +118,6 @@ class Session:
             raw.close()
             raise
         self._wire = wire
-        return wire
 
     async def _dial(self) -> socket.socket:
         """Connect the socket in Trio, where it can be cancelled. Raises OSError."""

@@ -463,3 +463,13 @@ async def test_the_unix_socket_works_too(server: MariaDbServer, store: MariaDbSt
     async with mysql.open_database(url) as database:
         assert await write(database, batch_of(many(1), kind)) == Written(1, 0, 0)
         assert str(server.socket) in repr(database)
+
+
+async def test_a_connection_that_the_server_closed_meanwhile_costs_nothing(
+    server: MariaDbServer, store: MariaDbStore, kind: str
+) -> None:
+    """An idle writer whose connection timed out, or whose server was restarted, connects anew without an outage."""
+    async with store.open() as database, database.writer() as sink:
+        await sink.write(batch_of(many(1), kind), {})
+        await trio.to_thread.run_sync(server.restart)
+        assert await sink.write(batch_of(many(1, minute=1), kind), {}) == Written(1, 0, 0)
