@@ -1,4 +1,4 @@
-"""The project's sessions: `nox -s lint types tests bench`."""
+"""The project's sessions: `nox -s lint types tests faults bench`."""
 
 import os
 import shutil
@@ -34,6 +34,20 @@ def tests(session: nox.Session) -> None:
     provide_servers(session)
     session.install("-e", ".[test]")
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """The fault suite, whole, then a soak: `nox -s faults -- --minutes 30 --seed 7`; writes tests/faults/RESULTS.md."""
+    provide_servers(session)
+    session.install("-e", ".[test]")
+    results = Path(session.create_tmp()) / "results.jsonl"
+    results.unlink(missing_ok=True)
+    try:
+        session.run("pytest", "tests/faults", "--whole", f"--results={results}")
+        session.run("python", "-m", "tests.faults.soak", f"--results={results}", *session.posargs)
+    finally:
+        session.run("python", "-m", "tests.faults.report", str(results), "--to", "tests/faults/RESULTS.md")
 
 
 @nox.session

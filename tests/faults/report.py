@@ -1,9 +1,11 @@
-"""The results of a fault run as a table: `python -m tests.faults.report RESULTS.jsonl` writes it to standard output.
+"""The results of a fault run as a table: `python -m tests.faults.report RESULTS.jsonl --to FILE.md`.
 
 Every cell that ran is a line of the file: `pytest tests/faults --whole --results RESULTS.jsonl`.
 """
 
+import argparse
 import json
+import platform
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -56,13 +58,27 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
+def page(results: Sequence[Result]) -> str:
+    """The table as a page, with what failed."""
+    failed = [
+        f"{result.suite} {result.cell}:\n\n" + "\n".join(result.problems) for result in results if result.problems
+    ]
+    head = f"# Results of the fault suite\n\nWritten by `nox -s faults`, Python {platform.python_version()}.\n\n"
+    return head + table(results) + "\n" + "".join(f"\n## Failed: {text}\n" for text in failed)
+
+
 def main() -> None:
-    """Print the table, and what failed."""
-    results = read(Path(sys.argv[1]).read_text().splitlines())
-    sys.stdout.write(table(results) + "\n")
-    for result in results:
-        if result.problems:
-            sys.stdout.write(f"\n{result.suite} {result.cell}:\n" + "\n".join(result.problems) + "\n")
+    """Write the page; exit code 1 where something failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.report", description=__doc__)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--to", type=Path, help="a file; unset: standard output")
+    options = parser.parse_args()
+    results = read(options.results.read_text().splitlines())
+    if options.to is None:
+        sys.stdout.write(page(results))
+    else:
+        options.to.write_text(page(results))
+    sys.exit(any(result.problems for result in results))
 
 
 if __name__ == "__main__":
