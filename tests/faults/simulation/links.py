@@ -1,0 +1,87 @@
+"""The engine's ports to database and look-up, over a wire."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from attrs import define
+
+from engine.delivery import Batch, Start, Trial, Written
+from engine.sighting import Facts
+from tests.faults.simulation.database import Database, facts_of
+from tests.faults.simulation.weather import Server
+from tests.faults.simulation.wire import Wire
+
+
+@define(eq=False)
+class DatabaseLink:
+    """`engine.ports.Sink`, `StartLog` and `TrialLog` over a wire.
+
+    A write that is given up is either committed after all or rolled back, and so is one whose answer is lost.
+    """
+
+    database: Database
+    wire: Wire
+
+    @asynccontextmanager
+    async def writer(self) -> AsyncIterator["DatabaseLink"]:
+        """Open a writer."""
+        yield self
+
+    async def write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
+        async def write() -> Written:
+            return self.database.write(batch, facts)
+
+        return await self.wire.call(self.database.server, f"write {batch.name}", write, late=write)
+
+    async def record_start(self, source: str, within_seconds: float) -> Start:
+        async def record() -> Start:
+            return self.database.record_start(source, within_seconds)
+
+        return await self.wire.call(self.database.server, "record_start", record, late=record)
+
+    async def last_trial(self, batch: str) -> Trial | None:
+        async def look() -> Trial | None:
+            return self.database.trials.get(batch)
+
+        return await self.wire.call(self.database.server, f"last_trial {batch}", look)
+
+    async def begin_trial(self, batch: str, record: int) -> None:
+        async def begin() -> None:
+            self.database.begin_trial(batch, record)
+
+        self.wire.trying[batch] = record
+        await self.wire.call(self.database.server, f"begin_trial {batch} {record}", begin, late=begin)
+
+    async def end_trials(self, batch: str) -> None:
+        async def end() -> None:
+            self.database.trials.pop(batch, None)
+
+        self.wire.trying.pop(batch, None)
+        await self.wire.call(self.database.server, f"end_trials {batch}", end, late=end)
+
+    async def is_latest(self, source: str, start: Start) -> bool:
+        async def look() -> bool:
+            return self.database.is_latest(source, start)
+
+        return await self.wire.call(self.database.server, "is_latest", look)
+
+    async def record_end(self, starts: Sequence[Start]) -> None:
+        async def record() -> None:
+            self.database.record_end(starts)
+
+        await self.wire.call(self.database.server, "record_end", record, late=record)
+
+
+@define(eq=False)
+class LookupLink:
+    """`engine.ports.Lookup` over a wire. One call for a whole batch: the order of addresses is not the seed's."""
+
+    server: Server
+    wire: Wire
+    chunk_size: int = 100
+
+    async def lookup(self, ips: Sequence[str]) -> Mapping[str, Facts]:
+        async def look_up() -> Mapping[str, Facts]:
+            return {ip: facts_of(ip) for ip in ips}
+
+        return await self.wire.call(self.server, f"lookup {len(ips)}", look_up)
