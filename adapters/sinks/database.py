@@ -3,6 +3,7 @@
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
+from engine.dead_letters import DeadLetters
 from engine.ports import Sink, StartLog, TableCount, TrialLog
 
 
@@ -21,6 +22,10 @@ class Database(StartLog, TrialLog, Protocol):
 
     def writer(self) -> AbstractAsyncContextManager[Sink]:
         """Open one writer, for one task. Opening does not touch the server; the first write does."""
+        ...
+
+    def letters(self) -> AbstractAsyncContextManager[DeadLetters]:
+        """Open the dead letters; opening does not touch the server."""
         ...
 
     async def table_counts(self) -> list[TableCount]:

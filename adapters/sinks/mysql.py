@@ -4,39 +4,36 @@ One connection per writer, one transaction per batch. The rest is in the files b
 statements, the transaction and the table of errors.
 """
 
-import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import pymysql
-import trio
 from attrs import evolve
-from pymysql.constants import CR, ER
+from pymysql.constants import ER
 
 from adapters.sinks import mysql_catalog as catalog
 from adapters.sinks import mysql_questions as questions
 from adapters.sinks.connection import Session
 from adapters.sinks.database import LedgerTotal
 from adapters.sinks.mysql_errors import Trouble, classify, translate
+from adapters.sinks.mysql_letters import MysqlLetters
+from adapters.sinks.mysql_sink import MysqlSink
 from adapters.sinks.mysql_url import MysqlUrl, parse_url
-from adapters.sinks.mysql_writer import TableWriter, write_rejected
+from adapters.sinks.mysql_writer import Finish, TableWriter, write_rejected
 from adapters.sinks.schema import MYSQL_STAGE, check_botnet_type
 from adapters.sinks.wire import Wire, error_code
+from engine.dead_letters import DeadLetters
 from engine.delivery import Batch, Start, Trial, Written
-from engine.errors import ConfigError, EngineError, RejectedError
+from engine.errors import ConfigError, EngineError
 from engine.ports import Sink, TableCount
 from engine.sighting import Facts
 
-ATTEMPTS = 8
-_SHORTEST_PAUSE_SECONDS = 0.01
-_LONGEST_PAUSE_SECONDS = 1.0
 _QUESTION_SECONDS = 600.0
-_PROBE_SECONDS = 5.0
-_SUSPICIOUS_SIZE = 64 * 1024
-_ROW_SIZE = 150
 T = TypeVar("T")
+
+__all__ = ["MysqlDatabase", "MysqlSink", "open_database"]
 
 
 @asynccontextmanager
@@ -90,6 +87,17 @@ class MysqlDatabase:
     @asynccontextmanager
     async def writer(self) -> AsyncIterator[Sink]:
         """Open one writer, for one task, with a connection of its own."""
+        async with self._sink() as sink:
+            yield sink
+
+    @asynccontextmanager
+    async def letters(self) -> AsyncIterator[DeadLetters]:
+        """Open the dead letters, with a connection of their own for what is written again."""
+        async with self._sink() as sink:
+            yield MysqlLetters(self, sink)
+
+    @asynccontextmanager
+    async def _sink(self) -> AsyncIterator[MysqlSink]:
         session = Session(self.url, local_infile=self._local_infile, preparation=(MYSQL_STAGE,))
         try:
             yield MysqlSink(self, session)
@@ -98,45 +106,45 @@ class MysqlDatabase:
 
     async def record_start(self, source: str, within_seconds: float) -> Start:
         """Note that an engine now owns `source`: see `engine.ports.StartLog`."""
-        return await self._ask(lambda wire: questions.record_start(wire, source, within_seconds))
+        return await self.ask(lambda wire: questions.record_start(wire, source, within_seconds))
 
     async def is_latest(self, source: str, start: Start) -> bool:
         """Whether nobody noted an ownership of `source` after `start`."""
-        return await self._ask(lambda wire: questions.is_latest(wire, source, start))
+        return await self.ask(lambda wire: questions.is_latest(wire, source, start))
 
     async def record_end(self, starts: Sequence[Start]) -> None:
         """Note that these ownerships ended with no confirm under way."""
-        await self._ask(lambda wire: questions.record_end(wire, starts))
+        await self.ask(lambda wire: questions.record_end(wire, starts))
 
     async def last_trial(self, batch: str) -> Trial | None:
         """The trial last begun: see `engine.ports.TrialLog`."""
-        return await self._ask(lambda wire: questions.last_trial(wire, batch))
+        return await self.ask(lambda wire: questions.last_trial(wire, batch))
 
     async def begin_trial(self, batch: str, record: int) -> None:
         """Note that a record is about to be tried."""
-        await self._ask(lambda wire: questions.begin_trial(wire, batch, record))
+        await self.ask(lambda wire: questions.begin_trial(wire, batch, record))
 
     async def end_trials(self, batch: str) -> None:
         """Note that the whole batch is done."""
-        await self._ask(lambda wire: questions.end_trials(wire, batch))
+        await self.ask(lambda wire: questions.end_trials(wire, batch))
 
     async def table_counts(self) -> list[TableCount]:
         """Count the rows of every botnet type, by its name. Reads whole indexes: minutes on very large tables."""
-        return await self._ask(questions.table_counts)
+        return await self.ask(questions.table_counts)
 
     async def ledger_totals(self, since: str | None) -> list[LedgerTotal]:
         """Sum up the ledger per source, of batches written at or after `since`."""
-        return await self._ask(lambda wire: questions.ledger_totals(wire, since))
+        return await self.ask(lambda wire: questions.ledger_totals(wire, since))
 
     async def durability_warnings(self) -> list[str]:
         """Say what makes this server forget or damage rows, one line each."""
-        return await self._ask(questions.durability_warnings)
+        return await self.ask(questions.durability_warnings)
 
-    def write(self, wire: Wire, batch: Batch, facts: Mapping[str, Facts]) -> Written:
-        """Write one batch over `wire` and commit. Blocks. Raises PyMySQL's errors and RejectedError."""
+    def write(self, wire: Wire, batch: Batch, facts: Mapping[str, Facts], finish: Finish) -> Written:
+        """Write one batch over `wire`, `finish`, and commit. Blocks. Raises PyMySQL's errors and EngineError."""
         if not batch.sightings:
-            return write_rejected(wire, batch)
-        return self._table_writer(wire, check_botnet_type(batch.botnet_type)).write(wire, batch, facts)
+            return write_rejected(wire, batch, finish)
+        return self._table_writer(wire, check_botnet_type(batch.botnet_type)).write(wire, batch, facts, finish)
 
     def forget(self, botnet_type: str) -> None:
         """Look at the tables of this type again before the next write: they are not what they were."""
@@ -159,7 +167,8 @@ class MysqlDatabase:
         finally:
             await server.aclose()
 
-    async def _ask(self, question: Callable[[Wire], T]) -> T:
+    async def ask(self, question: Callable[[Wire], T]) -> T:
+        """Ask over a connection of its own. Raises the engine's errors."""
         try:
             return await self._ask_raw(question)
         except (pymysql.err.Error, OSError) as error:
@@ -176,65 +185,3 @@ class MysqlDatabase:
         """Return the engine's error for one of PyMySQL's."""
         text = str(error.args[-1]) if error.args else ""
         return translate(error_code(error), text, self.url.database, str(self.url))
-
-
-class MysqlSink:
-    """One writer: a connection of its own, opened at the first write and again whenever it is lost."""
-
-    def __init__(self, database: MysqlDatabase, session: Session) -> None:
-        self._database = database
-        self._session = session
-        self._suspect: str | None = None
-
-    def __repr__(self) -> str:
-        return f"<MysqlSink {self._session!r}>"
-
-    async def write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
-        """Write the batch in one transaction: see `engine.ports.Sink`."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                written = await self._session.run(lambda wire: self._database.write(wire, batch, facts))
-            except (pymysql.err.Error, OSError) as error:
-                await self._recover(error, batch, attempt)
-            else:
-                self._suspect = None
-                return written
-        raise AssertionError("the last attempt returns or raises")
-
-    async def _recover(self, error: Exception, batch: Batch, attempt: int) -> None:
-        """Return when the batch may be tried again at once; raise the engine's error otherwise."""
-        code = error_code(error)
-        trouble = classify(code)
-        if code in {ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR}:
-            self._database.forget(batch.botnet_type)
-            if attempt == 1:
-                return
-        if trouble is Trouble.TRANSIENT and attempt < ATTEMPTS:
-            longest = min(_LONGEST_PAUSE_SECONDS, _SHORTEST_PAUSE_SECONDS * 2**attempt)
-            # Spreading writers out, not a secret.
-            await trio.sleep(random.uniform(_SHORTEST_PAUSE_SECONDS, longest))  # noqa: S311
-            return
-        if code in {CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST} and await self._is_too_big(batch):
-            raise RejectedError(
-                f"the server hangs up on this batch of {batch.size}, twice, and takes others"
-            ) from error
-        raise self._database.translate(error) from error
-
-    async def _is_too_big(self, batch: Batch) -> bool:
-        """Whether this batch is why the connection was lost: twice in a row, while the server answers.
-
-        A packet larger than something on the way allows shows as a lost connection. Batches that no limit could
-        concern are never suspected: their connection was lost for another reason, however often.
-        """
-        weight = _ROW_SIZE * len(batch.sightings) + sum(2 * len(rejected.original) for rejected in batch.rejected)
-        again, self._suspect = self._suspect == batch.name, None
-        if weight < _SUSPICIOUS_SIZE:
-            return False
-        with trio.move_on_after(_PROBE_SECONDS):
-            try:
-                await self._session.run(lambda wire: wire.number("SELECT 1"))
-            except (pymysql.err.Error, OSError):
-                return False
-            self._suspect = None if again else batch.name
-            return again
-        return False

@@ -16,16 +16,24 @@ from pymysql.constants import ER
 from adapters.sinks import mysql_statements as sql
 from adapters.sinks.grouping import Address, advancing, by_address
 from adapters.sinks.mysql_layout import Layout
+from adapters.sinks.mysql_settling import remove_settled
 from adapters.sinks.schema import check_texts, digest_of
 from adapters.sinks.staging import INSERT, LOAD, Formatter, encode, quote, statements
 from adapters.sinks.wire import Wire
 from engine.delivery import Batch, Written
-from engine.errors import RejectedError
+from engine.errors import EngineError, RejectedError
 from engine.sighting import Facts, Rejected
 
 _ROW_OVERHEAD = 8192
 _CUT = " (original cut)"
 _REASON_LENGTH = 1000
+
+Finish = Callable[[Wire, Written], None]
+"""What else belongs to the transaction of a write, told what the write did. Raises an EngineError to undo both."""
+
+
+def nothing_more(_wire: Wire, _written: Written) -> None:
+    """Most writes are whole without."""
 
 
 @frozen
@@ -39,9 +47,9 @@ class TableWriter:
     def _make_formatter(self) -> Formatter:
         return Formatter(self.layout)
 
-    def write(self, wire: Wire, batch: Batch, facts: Mapping[str, Facts]) -> Written:
-        """Write the batch and commit. After an error nothing of it is there and no transaction is open."""
-        return _transaction(wire, lambda: self._write(wire, batch, facts))
+    def write(self, wire: Wire, batch: Batch, facts: Mapping[str, Facts], finish: Finish) -> Written:
+        """Write the batch, `finish`, and commit. After an error nothing of it is there and no transaction is open."""
+        return _transaction(wire, lambda: self._write(wire, batch, facts), finish)
 
     def _write(self, wire: Wire, batch: Batch, facts: Mapping[str, Facts]) -> Written:
         addresses = by_address(batch.sightings)
@@ -92,9 +100,9 @@ class TableWriter:
         return written
 
 
-def write_rejected(wire: Wire, batch: Batch) -> Written:
-    """Write a batch that holds rejected records only, and commit."""
-    return _transaction(wire, lambda: _settle(wire, batch, 0))
+def write_rejected(wire: Wire, batch: Batch, finish: Finish) -> Written:
+    """Write a batch that holds rejected records only, `finish`, and commit."""
+    return _transaction(wire, lambda: _settle(wire, batch, 0), finish)
 
 
 def literal_time(text: str) -> str:
@@ -103,11 +111,12 @@ def literal_time(text: str) -> str:
     return f"'{text}'"
 
 
-def _transaction(wire: Wire, work: Callable[[], Written]) -> Written:
+def _transaction(wire: Wire, work: Callable[[], Written], finish: Finish) -> Written:
     try:
         written = work()
+        finish(wire, written)
         wire.commit()
-    except (pymysql.err.Error, OSError, RejectedError):
+    except (pymysql.err.Error, OSError, EngineError):
         if wire.open:
             # Explicitly: a lock wait that timed out has rolled back its statement only.
             wire.rollback()
@@ -146,7 +155,11 @@ def _write_dead_letters(wire: Wire, batch: Batch) -> int:
         "(source, epoch, position, digest, stage, reason, attempts, original, botnet_type, created_time) VALUES "
     )
     chunks = statements(prefix, rows, " ON DUPLICATE KEY UPDATE id = id", wire.statement_limit)
-    return sum(wire.execute(statement) for statement in chunks)
+    inserted = sum(wire.execute(statement) for statement in chunks)
+    if not inserted:
+        return 0
+    keys = [(batch.source, rejected.position, digest_of(rejected.original)) for rejected in batch.rejected]
+    return inserted - remove_settled(wire, keys)
 
 
 def _dead_letter(batch: Batch, rejected: Rejected, limit: int) -> bytes:

@@ -16,9 +16,12 @@ import trio
 
 from adapters.sinks import sqlite_questions as questions
 from adapters.sinks.database import LedgerTotal
+from adapters.sinks.interruptible import interruptible
 from adapters.sinks.schema import check_botnet_type
+from adapters.sinks.sqlite_letters import SqliteLetters
 from adapters.sinks.sqlite_schema import OWN_TABLES
-from adapters.sinks.sqlite_writer import write_batch
+from adapters.sinks.sqlite_writer import Finish, nothing_more, write_batch
+from engine.dead_letters import DeadLetters
 from engine.delivery import Batch, Start, Trial, Written
 from engine.errors import ConfigError, RejectedError, UnavailableError
 from engine.ports import Sink, TableCount
@@ -26,7 +29,6 @@ from engine.sighting import Facts
 
 ATTEMPTS = 40
 _BUSY_SECONDS = 0.1
-_INTERRUPT_SECONDS = 0.01
 _NEEDED = (3, 35, 0)
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -89,62 +91,70 @@ class SqliteDatabase:
         """Give out a writer, for one task."""
         yield SqliteSink(self)
 
-    async def write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
-        """Write one batch in its turn: see `engine.ports.Sink`."""
-        return await self._in_turn(lambda connection: self._write(connection, batch, facts))
+    @asynccontextmanager
+    async def letters(self) -> AsyncIterator[DeadLetters]:
+        """Open the dead letters."""
+        yield SqliteLetters(self)
+
+    async def write(self, batch: Batch, facts: Mapping[str, Facts], finish: Finish = nothing_more) -> Written:
+        """Write one batch in its turn: see `engine.ports.Sink`. `finish` is part of it, and may undo it."""
+        return await self.in_turn(lambda connection: self._write(connection, batch, facts, finish))
 
     async def record_start(self, source: str, within_seconds: float) -> Start:
         """Note that an engine now owns `source`: see `engine.ports.StartLog`."""
-        return await self._in_turn(lambda connection: questions.record_start(connection, source, within_seconds))
+        return await self.in_turn(lambda connection: questions.record_start(connection, source, within_seconds))
 
     async def is_latest(self, source: str, start: Start) -> bool:
         """Whether nobody noted an ownership of `source` after `start`."""
-        return await self._ask(lambda connection: questions.is_latest(connection, source, start))
+        return await self.ask(lambda connection: questions.is_latest(connection, source, start))
 
     async def record_end(self, starts: Sequence[Start]) -> None:
         """Note that these ownerships ended with no confirm under way."""
-        await self._in_turn(lambda connection: questions.record_end(connection, starts))
+        await self.in_turn(lambda connection: questions.record_end(connection, starts))
 
     async def last_trial(self, batch: str) -> Trial | None:
         """The trial last begun: see `engine.ports.TrialLog`."""
-        return await self._ask(lambda connection: questions.last_trial(connection, batch))
+        return await self.ask(lambda connection: questions.last_trial(connection, batch))
 
     async def begin_trial(self, batch: str, record: int) -> None:
         """Note that a record is about to be tried."""
-        await self._in_turn(lambda connection: questions.begin_trial(connection, batch, record))
+        await self.in_turn(lambda connection: questions.begin_trial(connection, batch, record))
 
     async def end_trials(self, batch: str) -> None:
         """Note that the whole batch is done."""
-        await self._in_turn(lambda connection: questions.end_trials(connection, batch))
+        await self.in_turn(lambda connection: questions.end_trials(connection, batch))
 
     async def table_counts(self) -> list[TableCount]:
         """Count the rows of every botnet type, by its name."""
-        return await self._ask(questions.table_counts)
+        return await self.ask(questions.table_counts)
 
     async def ledger_totals(self, since: str | None) -> list[LedgerTotal]:
         """Sum up the ledger per source, of batches written at or after `since`."""
-        return await self._ask(lambda connection: questions.ledger_totals(connection, since))
+        return await self.ask(lambda connection: questions.ledger_totals(connection, since))
 
     async def durability_warnings(self) -> list[str]:
         """Nothing: the engine itself sets what makes SQLite durable."""
         return []
 
-    def _write(self, connection: sqlite3.Connection, batch: Batch, facts: Mapping[str, Facts]) -> Written:
+    def _write(
+        self, connection: sqlite3.Connection, batch: Batch, facts: Mapping[str, Facts], finish: Finish
+    ) -> Written:
         if batch.sightings and batch.botnet_type not in self._present:
             questions.ensure_tables(connection, check_botnet_type(batch.botnet_type), self._max_botnet_types)
             self._present.add(batch.botnet_type)
         try:
-            return write_batch(connection, batch, facts)
+            return write_batch(connection, batch, facts, finish)
         except sqlite3.OperationalError:
             # Perhaps somebody dropped the table.
             self._present.discard(batch.botnet_type)
             raise
 
-    async def _in_turn(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def in_turn(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `work` on the connection that writes. Raises the engine's errors."""
         for _ in range(ATTEMPTS):
             try:
                 async with self._turn:
-                    return await _interruptible(self._connection, work)
+                    return await interruptible(self._connection, work)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF not in _BUSY:
                     raise self._translate(error) from error
@@ -154,11 +164,11 @@ class SqliteDatabase:
             await trio.sleep(random.uniform(_BUSY_SECONDS / 10, _BUSY_SECONDS))  # noqa: S311
         raise UnavailableError(f"SQLite file {self.path}: another process holds its write lock")
 
-    async def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+    async def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Read beside the writers, over a connection of its own."""
         try:
             with closing(sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)) as connection:
-                return await _interruptible(connection, question)
+                return await interruptible(connection, question)
         except sqlite3.Error as error:
             raise self._translate(error) from error
 
@@ -182,35 +192,3 @@ class SqliteSink:
     async def write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
         """Write the batch in one transaction: see `engine.ports.Sink`."""
         return await self._database.write(batch, facts)
-
-
-async def _interruptible(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
-    """Run `work` in a thread; when this task is cancelled, interrupt it and wait for the thread."""
-    results: list[T] = []
-    failure: Exception | None = None
-    done = trio.Event()
-
-    async def interrupt_when_cancelled() -> None:
-        try:
-            await done.wait()
-        finally:
-            with trio.CancelScope(shield=True):
-                # Again and again: an interrupt between two statements is lost.
-                while not done.is_set():
-                    connection.interrupt()
-                    with trio.move_on_after(_INTERRUPT_SECONDS):
-                        await done.wait()
-
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(interrupt_when_cancelled)
-        try:
-            results.append(await trio.to_thread.run_sync(work, connection))
-        except (sqlite3.Error, UnicodeEncodeError, OverflowError, RejectedError) as error:
-            failure = error
-        finally:
-            done.set()
-    if failure is not None:
-        # The error may be our own interrupt.
-        await trio.lowlevel.checkpoint_if_cancelled()
-        raise failure
-    return results[0]

@@ -6,10 +6,11 @@ off again. SQLite has one writer at a time, so that nothing comes in between.
 # ruff: noqa: S608 - names are checked
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from adapters.sinks.grouping import Address, advancing, by_address
 from adapters.sinks.schema import FACT_COLUMNS, check_texts, communications_table, digest_of, fact_values, nodes_table
+from adapters.sinks.sqlite_settling import remove_settled
 from engine.delivery import Batch, Written
 from engine.sighting import Facts
 
@@ -18,22 +19,31 @@ _HOLDERS = ", ".join("?" for _ in FACT_COLUMNS)
 _NO_FACTS = fact_values(Facts())
 
 
-def write_batch(connection: sqlite3.Connection, batch: Batch, facts: Mapping[str, Facts]) -> Written:
-    """Write the batch and commit; its tables are there. After an error nothing of it is there."""
+Finish = Callable[[sqlite3.Connection, Written], None]
+"""What else belongs to the transaction of a write, told what the write did. Raises an EngineError to undo both."""
+
+
+def nothing_more(_connection: sqlite3.Connection, _written: Written) -> None:
+    """Most writes are whole without."""
+
+
+def write_batch(connection: sqlite3.Connection, batch: Batch, facts: Mapping[str, Facts], finish: Finish) -> Written:
+    """Write the batch, `finish`, and commit; its tables are there. After an error nothing of it is there."""
     addresses = by_address(batch.sightings)
     times = [at for address in addresses for at in (*address.seen, *address.cleanups)]
     check_texts([address.ip for address in addresses], [*times, batch.received_at])
     connection.execute("BEGIN IMMEDIATE")
     try:
         written = _TypeWriter(connection, batch, facts).write(addresses) if addresses else 0
-        dead = _write_dead_letters(connection, batch)
+        done = Written(written, len(batch.sightings) - written, _write_dead_letters(connection, batch))
         _write_ledger(connection, batch, written)
+        finish(connection, done)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    return Written(written, len(batch.sightings) - written, dead)
+    return done
 
 
 class _TypeWriter:
@@ -149,7 +159,11 @@ def _write_dead_letters(connection: sqlite3.Connection, batch: Batch) -> int:
             for rejected in batch.rejected
         ],
     )
-    return max(cursor.rowcount, 0)
+    inserted = max(cursor.rowcount, 0)
+    if not inserted:
+        return 0
+    keys = [(batch.source, rejected.position, digest_of(rejected.original)) for rejected in batch.rejected]
+    return inserted - remove_settled(connection, keys)
 
 
 def _write_ledger(connection: sqlite3.Connection, batch: Batch, written: int) -> None:
