@@ -175,8 +175,8 @@ class TrialLog(Protocol):
         """The trial last begun for the batch of this name; None where there is none."""
         ...
 
-    async def begin_trial(self, batch: str, record: int) -> None:
-        """Note that a record is about to be tried; before it is touched."""
+    async def begin_trial(self, batch: str, trial: Trial) -> None:
+        """Note that a record is about to be tried, and the how manieth time; before it is touched. Twice is once."""
         ...
 
     async def end_trials(self, batch: str) -> None:

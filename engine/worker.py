@@ -7,7 +7,7 @@ import structlog
 import trio
 from attrs import define, evolve, field, frozen
 
-from engine.delivery import Batch, Delivery, Written
+from engine.delivery import Batch, Delivery, Trial, Written
 from engine.enrichment import Enrichment
 from engine.errors import RejectedError
 from engine.leasing import Leasing
@@ -93,9 +93,10 @@ class Worker:
         before = await patiently(self.trials.last_trial, name)
         total = Written()
         for place, record in enumerate(pieces(delivery.batch, 1)):
+            times = before.times if before is not None and before.record == place else 0
             if before is None or place >= before.record:
-                await patiently(self.trials.begin_trial, name, place)
-            if before is not None and before.record == place and before.times >= DEADLY_TRIALS and record.sightings:
+                await patiently(self.trials.begin_trial, name, Trial(place, times + 1))
+            if times >= DEADLY_TRIALS and record.sightings:
                 piece = bury(record, "the engine died whenever it was tried", delivery.attempt)
             else:
                 piece = record

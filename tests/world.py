@@ -138,11 +138,9 @@ class WorldDatabase:
         """The trial last begun."""
         return self.trials.get(batch)
 
-    async def begin_trial(self, batch: str, record: int) -> None:
-        """Count a trial."""
-        before = self.trials.get(batch)
-        times = before.times + 1 if before is not None and before.record == record else 1
-        self.trials[batch] = Trial(record, times)
+    async def begin_trial(self, batch: str, trial: Trial) -> None:
+        """Note a trial."""
+        self.trials[batch] = trial
 
     async def end_trials(self, batch: str) -> None:
         """Forget them."""

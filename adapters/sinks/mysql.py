@@ -120,9 +120,9 @@ class MysqlDatabase:
         """The trial last begun: see `engine.ports.TrialLog`."""
         return await self.ask(lambda wire: questions.last_trial(wire, batch))
 
-    async def begin_trial(self, batch: str, record: int) -> None:
+    async def begin_trial(self, batch: str, trial: Trial) -> None:
         """Note that a record is about to be tried."""
-        await self.ask(lambda wire: questions.begin_trial(wire, batch, record))
+        await self.ask(lambda wire: questions.begin_trial(wire, batch, trial))
 
     async def end_trials(self, batch: str) -> None:
         """Note that the whole batch is done."""

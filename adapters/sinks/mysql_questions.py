@@ -52,11 +52,11 @@ def last_trial(wire: Wire, batch: str) -> Trial | None:
     return next((Trial(int(str(record)), int(str(count))) for record, count in rows), None)
 
 
-def begin_trial(wire: Wire, batch: str, record: int) -> None:
-    """Count a trial of this record; one of another record begins a new count."""
+def begin_trial(wire: Wire, batch: str, trial: Trial) -> None:
+    """Remember this trial in the place of the one before."""
     wire.execute(
-        f"INSERT INTO engine_trials (name, record, trials) VALUES ({quote(batch)}, {record:d}, 1) "
-        f"ON DUPLICATE KEY UPDATE trials = IF(record = {record:d}, trials + 1, 1), record = {record:d}"
+        f"INSERT INTO engine_trials (name, record, trials) VALUES ({quote(batch)}, {trial.record:d}, {trial.times:d}) "
+        f"ON DUPLICATE KEY UPDATE record = {trial.record:d}, trials = {trial.times:d}"
     )
     wire.commit()
 

@@ -116,9 +116,9 @@ class SqliteDatabase:
         """The trial last begun: see `engine.ports.TrialLog`."""
         return await self.ask(lambda connection: questions.last_trial(connection, batch))
 
-    async def begin_trial(self, batch: str, record: int) -> None:
+    async def begin_trial(self, batch: str, trial: Trial) -> None:
         """Note that a record is about to be tried."""
-        await self.in_turn(lambda connection: questions.begin_trial(connection, batch, record))
+        await self.in_turn(lambda connection: questions.begin_trial(connection, batch, trial))
 
     async def end_trials(self, batch: str) -> None:
         """Note that the whole batch is done."""

@@ -61,12 +61,12 @@ def last_trial(connection: sqlite3.Connection, batch: str) -> Trial | None:
     return None if row is None else Trial(*row)
 
 
-def begin_trial(connection: sqlite3.Connection, batch: str, record: int) -> None:
-    """Count a trial of this record; one of another record begins a new count."""
+def begin_trial(connection: sqlite3.Connection, batch: str, trial: Trial) -> None:
+    """Remember this trial in the place of the one before."""
     connection.execute(
-        "INSERT INTO engine_trials (name, record, trials) VALUES (?, ?, 1) ON CONFLICT (name) DO UPDATE SET "
-        "trials = CASE WHEN record = excluded.record THEN trials + 1 ELSE 1 END, record = excluded.record",
-        (batch, record),
+        "INSERT INTO engine_trials (name, record, trials) VALUES (?, ?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET record = excluded.record, trials = excluded.trials",
+        (batch, *trial),
     )
 
 

@@ -362,12 +362,12 @@ async def test_a_file_or_server_opened_twice_is_one_database(store: Store, kind:
     check(store, kind, model)
 
 
-async def test_trials_are_counted_per_record(database: Database, kind: str) -> None:
-    """The last record begun, and how often in a row; another record begins anew; the end forgets."""
+async def test_the_last_trial_is_remembered(database: Database, kind: str) -> None:
+    """The last record begun and the how manieth time it was; said twice it is the same; the end forgets."""
     assert await database.last_trial(kind) is None
-    for record, times in [(0, 1), (1, 1), (1, 2), (1, 3), (2, 1)]:
-        await database.begin_trial(kind, record)
-        assert await database.last_trial(kind) == Trial(record, times)
+    for trial in [Trial(0, 1), Trial(1, 1), Trial(1, 2), Trial(1, 2), Trial(2, 1)]:
+        await database.begin_trial(kind, trial)
+        assert await database.last_trial(kind) == trial
     assert await database.last_trial(f"{kind}'") is None
     await database.end_trials(kind)
     assert await database.last_trial(kind) is None

@@ -117,12 +117,6 @@ class Database:
                 node.communications + 1, min(node.first_seen, seen_at), max(node.last_seen, seen_at)
             )
 
-    def begin_trial(self, batch: str, record: int) -> None:
-        """Note that a record is tried alone."""
-        before = self.trials.get(batch)
-        times = before.times if before is not None and before.record == record else 0
-        self.trials[batch] = Trial(record, times + 1)
-
     def record_start(self, source: str, within_seconds: float) -> Start:
         """Add a start, pending unless the one before it was ended; count the pending ones of late."""
         now = trio.current_time()

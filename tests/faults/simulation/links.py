@@ -45,12 +45,12 @@ class DatabaseLink:
 
         return await self.wire.call(self.database.server, f"last_trial {batch}", look)
 
-    async def begin_trial(self, batch: str, record: int) -> None:
+    async def begin_trial(self, batch: str, trial: Trial) -> None:
         async def begin() -> None:
-            self.database.begin_trial(batch, record)
+            self.database.trials[batch] = trial
 
-        self.wire.trying[batch] = record
-        await self.wire.call(self.database.server, f"begin_trial {batch} {record}", begin, late=begin)
+        self.wire.trying[batch] = trial.record
+        await self.wire.call(self.database.server, f"begin_trial {batch} {trial}", begin, late=begin)
 
     async def end_trials(self, batch: str) -> None:
         async def end() -> None:

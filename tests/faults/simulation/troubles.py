@@ -75,7 +75,7 @@ class Troubles:
     async def _step_clock(self) -> None:
         life = self._somebody().life
         if life is not None:
-            life.wire.clock_offset += self.world.weather.rng.uniform(-90_000, 90_000)
+            life.wire.clock_offset = self.world.weather.rng.uniform(-170_000, 170_000)
 
     async def _reset(self) -> None:
         weather = self.world.weather
