@@ -186,12 +186,13 @@ def _end(engine: EngineProcess, moment: Moment) -> tuple[list[str], float]:
     if more:
         engine.wait_for_end_or("stopping, finishing")
         sent_at, allowed = time.monotonic(), LATER_SECONDS
-        # Where nothing hangs it may have ended before the second signal, in order.
-        codes = {130, 0} if moment.cell.hung == "none" else {130}
+        codes = {130}
         for number in more:
             engine.send(number)
     code = engine.wait(PATIENCE_SECONDS)
     seconds = time.monotonic() - sent_at
+    if more and " stopped " in engine.errors:
+        codes |= {0, -signal.SIGINT}  # it had ended in order before the second signal, which met a leaving Python
     problems = [] if code in codes else [f"exit code {code}, not {codes}: {engine.errors[-3000:]}"]
     if seconds > allowed:
         problems.append(f"ended after {seconds:.2f} s, not {allowed:g} s: {engine.errors[-3000:]}")
