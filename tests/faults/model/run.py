@@ -17,9 +17,14 @@ CALM_SECONDS = 600.0
 
 @frozen
 class Outcome:
-    """How a run ended. `lost` tells why, record by record."""
+    """How a run ended.
 
-    lost: dict[int, Cause]
+    `hidden` are the records that were hidden before they were committed: lost, if the queue had lost them then. `gone`
+    are those that were lost indeed. Both tell why.
+    """
+
+    hidden: dict[int, Cause]
+    gone: dict[int, Cause]
     generated: int
     confirmed: int
     waiting: int
@@ -27,8 +32,8 @@ class Outcome:
 
     @property
     def causes(self) -> Counter[Cause]:
-        """How many records were lost for which reason."""
-        return Counter(self.lost.values())
+        """How many records were hidden too early, or lost, for which reason."""
+        return Counter((self.gone | self.hidden).values())
 
 
 @frozen
@@ -96,7 +101,7 @@ def run(
     _calm_down(world, crew)
     world.timeline.run(world.timeline.now + patience)
     judge = world.judge
-    return Outcome(judge.lost(), judge.generated, judge.confirmed, world.collector.waiting, trace)
+    return Outcome(judge.hidden, judge.gone(), judge.generated, judge.confirmed, world.collector.waiting, trace)
 
 
 def _calm_down(world: World, crew: _Crew) -> None:

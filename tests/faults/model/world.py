@@ -68,15 +68,14 @@ class Judge:
             return Cause.CLOCK
         return Cause.PROTOCOL
 
-    def lost(self) -> dict[int, Cause]:
-        """Every record that is in no place from which it can still come; to be asked when all is quiet."""
+    def gone(self) -> dict[int, Cause]:
+        """Every record that is not in the database, and why; to be asked when all is quiet."""
         rows = self.database.rows
-        missing = {
+        return {
             number: self.hidden.get(number, Cause.NEVER_CAME)
             for number in range(1, self.generated + 1)
             if number not in rows and number not in self.forgotten
         }
-        return missing | {number: cause for number, cause in self.hidden.items() if cause is Cause.PROTOCOL}
 
 
 @define(eq=False)
