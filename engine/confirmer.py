@@ -36,6 +36,7 @@ class Confirmer:
     _is_noted: bool = False
     _front: Mark | None = None
     _stranger: Mark | None = None
+    _announced: Mark | None = None
     _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
 
     def source_was_reset(self) -> None:
@@ -114,11 +115,13 @@ class Confirmer:
         return self.account.allowed(debt.owed, pending)
 
     def _note_stranger(self, front: Mark) -> None:
-        if front != self._stranger:
-            self._stranger = front
+        """Say it once, at the second sight: at the first the page it stands on may just not be stored yet."""
+        if front == self._stranger and front != self._announced:
+            self._announced = front
             self._log.info(
                 "oldest record not stored here, confirming nothing", source=self.source.name, seq=front.sequence
             )
+        self._stranger = front
 
     async def _send(self, count: int) -> bool:
         """Send one confirm; once it is under way a soft stop leaves it a second to be answered."""
