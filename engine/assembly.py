@@ -19,6 +19,7 @@ from engine.ports import Lookup, Queue, Sink, Source, StartLog, TrialLog
 from engine.settings import Settings, SourceSettings
 from engine.source_line import SourceLine
 from engine.stats import Stats
+from engine.trials import Trials
 from engine.worker import Outages, Trying, Worker
 
 RENEWALS_PER_LEASE = 4
@@ -69,12 +70,13 @@ class Assembly:
     def _workers(self, count: int, leasing: Leasing) -> list[Worker]:
         settings = self.settings.worker
         enrichment = Enrichment(self.connections.lookup, settings.enricher_cache_size, settings.enricher_cache_ttl)
+        trials = Trials(self.connections.trials, count)
         outages = Outages(self.queue_outage, Outage("look-up"), Outage("database"))
         return [
             Worker(
                 name=f"worker-{number}",
                 leasing=leasing,
-                trials=self.connections.trials,
+                trials=trials,
                 enrichment=enrichment,
                 limiter=trio.CapacityLimiter(settings.enricher_concurrent),
                 trying=Trying(settings.max_retries, settings.retry_delay, settings.db_batch_size),

@@ -12,9 +12,10 @@ from engine.enrichment import Enrichment
 from engine.errors import RejectedError
 from engine.leasing import Leasing
 from engine.outage import Outage
-from engine.ports import Sink, TrialLog
+from engine.ports import Sink
 from engine.sighting import Facts, Rejected
 from engine.stats import Stats
+from engine.trials import Trials
 
 DEADLY_TRIALS = 2
 """How often an engine must have died of the same record, tried alone, before it is buried: once may be an accident."""
@@ -44,7 +45,7 @@ class Worker:
 
     name: str
     leasing: Leasing
-    trials: TrialLog
+    trials: Trials
     enrichment: Enrichment
     limiter: trio.CapacityLimiter
     trying: Trying
@@ -79,29 +80,31 @@ class Worker:
 
     async def _write_delivery(self, sink: Sink, delivery: Delivery) -> Written:
         if delivery.attempt > self.trying.max_retries:
-            return await self._write_one_by_one(sink, delivery)
-        facts = await self._facts(delivery.batch)
-        total = Written()
-        for piece in pieces(delivery.batch, self.trying.db_batch_size):
-            total = total.plus(await self._write(sink, piece, facts, delivery.attempt))
-        return total
+            async with self.trials.alone():
+                return await self._write_one_by_one(sink, delivery)
+        async with self.trials.in_company():
+            facts = await self._facts(delivery.batch)
+            total = Written()
+            for piece in pieces(delivery.batch, self.trying.db_batch_size):
+                total = total.plus(await self._write(sink, piece, facts, delivery.attempt))
+            return total
 
     async def _write_one_by_one(self, sink: Sink, delivery: Delivery) -> Written:
         """Try each record on its own, noting it before: the one an engine keeps dying of is buried alone."""
         name, patiently = delivery.batch.name, self.outages.database.wait_for
         self._log.warning("delivery keeps failing, trying it record by record", **self._about(delivery))
-        before = await patiently(self.trials.last_trial, name)
+        before = await patiently(self.trials.log.last_trial, name)
         total = Written()
         for place, record in enumerate(pieces(delivery.batch, 1)):
             times = before.times if before is not None and before.record == place else 0
             if before is None or place >= before.record:
-                await patiently(self.trials.begin_trial, name, Trial(place, times + 1))
+                await patiently(self.trials.log.begin_trial, name, Trial(place, times + 1))
             if times >= DEADLY_TRIALS and record.sightings:
                 piece = bury(record, "the engine died whenever it was tried", delivery.attempt)
             else:
                 piece = record
             total = total.plus(await self._write(sink, piece, await self._facts(piece), delivery.attempt))
-        await patiently(self.trials.end_trials, name)
+        await patiently(self.trials.log.end_trials, name)
         return total
 
     async def _facts(self, batch: Batch) -> Mapping[str, Facts]:
