@@ -28,6 +28,7 @@ SIGNALS: Final = {KILL: signal.SIGKILL, STOP: signal.SIGSTOP, TERM: signal.SIGTE
 POINTS_VARIABLE: Final = "CRASH_POINTS"
 PORT_VARIABLE: Final = "CRASH_PORT"
 LEASE_VARIABLE: Final = "CRASH_LEASE_SECONDS"
+DEADLY_VARIABLE: Final = "CRASH_DEADLY_IP"
 
 Answer = Callable[[str, int], str]
 """From the name of a point and the process that has reached it to one of the words above."""

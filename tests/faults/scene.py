@@ -56,18 +56,23 @@ class Scene:
     _started: int = 0
 
     def engine(
-        self, name: str, *arguments: str, points: Mapping[str, int] | None = None, answer: Answer | None = None
+        self,
+        name: str,
+        *arguments: str,
+        points: Mapping[str, int] | None = None,
+        answer: Answer | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> EngineProcess:
         """Start an engine; where it reaches one of `points` for the nth time it gets its word from `answer`."""
         self._started += 1
         folder = self.folder / f"{self._started}"
         folder.mkdir()
-        environ = {"PYTHONPATH": str(REPOSITORY), LEASE_VARIABLE: str(OWNERSHIP_SECONDS)}
+        variables = {"PYTHONPATH": str(REPOSITORY), LEASE_VARIABLE: str(OWNERSHIP_SECONDS), **(environ or {})}
         if points and answer:
-            environ[PORT_VARIABLE] = str(self._processes.enter_context(answering(answer)))
-            environ[POINTS_VARIABLE] = ",".join(f"{point}:{nth}" for point, nth in points.items())
+            variables[PORT_VARIABLE] = str(self._processes.enter_context(answering(answer)))
+            variables[POINTS_VARIABLE] = ",".join(f"{point}:{nth}" for point, nth in points.items())
         options = ["--config", str(self.folder / "engine.toml"), "--set", f"engine.name={name}", *arguments]
-        engine = EngineProcess(folder, "run", *options, environ=environ, module="tests.faults.crashing")
+        engine = EngineProcess(folder, "run", *options, environ=variables, module="tests.faults.crashing")
         return self._processes.enter_context(engine)
 
     def relieved(self, engine: EngineProcess, *, all_but: int) -> list[str]:
