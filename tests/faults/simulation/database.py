@@ -1,18 +1,21 @@
 """A database in memory: each write is one transaction, and its commit one instant."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import trio
-from attrs import define, field
+from attrs import define, evolve, field
 
 from engine.delivery import Batch, Start, Trial, Written
 from engine.errors import RejectedError
 from engine.sighting import Facts, Rejected
+from engine.worker import DEADLY_TRIALS
 from tests.faults.simulation.weather import Server, Weather
 
 CURSED, DOUBTFUL, UNSTORABLE = "9.9.9.", "9.9.8.", "9.9.7."
 """How addresses begin that the database refuses: for a known reason, for an unknown one, and even as a dead letter."""
+
+DEADLY = "the engine died whenever it was tried"
 
 
 class RowKey(NamedTuple):
@@ -57,7 +60,10 @@ class LoggedStart(NamedTuple):
 
 @define(eq=False)
 class Database:
-    """Tables. `row_limit` is the size above which a batch is too big; `on_doubt` hears of refusals without a class."""
+    """Tables. `row_limit` is the size above which a batch is too big; `on_doubt` hears of refusals without a class.
+
+    `deadly` are the letters of records that engines died of.
+    """
 
     server: Server
     weather: Weather
@@ -70,6 +76,7 @@ class Database:
     starts: list[LoggedStart] = field(factory=list)
     ended: set[int] = field(factory=set)
     trials: dict[str, Trial] = field(factory=dict)
+    deadly: set[LetterKey] = field(factory=set)
     _flaky: set[str] = field(factory=set)
 
     def write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
@@ -81,6 +88,8 @@ class Database:
         keys = dict.fromkeys(RowKey(batch.botnet_type, seen.ip, seen.seen_at) for seen in batch.sightings)
         new = [key for key in keys if key not in self.rows]
         letters = {LetterKey(batch.source, letter.position, letter.original): letter for letter in batch.rejected}
+        if any(letter.reason == DEADLY for letter in letters.values()):
+            self._bury_deadly(batch, letters)
         written = Written(len(new), len(batch.sightings) - len(new), len(letters.keys() - self.dead.keys()))
         self.rows.update(dict.fromkeys(new, batch.name))
         self.count(new)
@@ -100,6 +109,13 @@ class Database:
         if any(ip.startswith(DOUBTFUL) for ip in ips) or self._is_flaky(batch):
             self.on_doubt(batch)
             raise RejectedError("doubtful", certain=False)
+
+    def _bury_deadly(self, batch: Batch, letters: Iterable[LetterKey]) -> None:
+        """A record is called deadly: engines must have died of it."""
+        trial = (evolve(batch, span=None).name, batch.span[0] if batch.span else 0)
+        if self.weather.deaths[trial] < DEADLY_TRIALS:
+            self.weather.broken(f"{batch.name} is called deadly after {self.weather.deaths[trial]} deaths")
+        self.deadly.update(letters)
 
     def _is_flaky(self, batch: Batch) -> bool:
         """A batch may be refused once for no reason; a record alone never is, or it would be buried."""

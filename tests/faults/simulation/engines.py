@@ -28,6 +28,7 @@ def settings_of(plan: Plan) -> Settings:
             name=f"s{number}",
             url="http://127.0.0.1:1",
             pull_limit=plan.page_limit,
+            pull_interval_seconds=plan.pull_interval_seconds,
             confirm_quarantine_seconds=QUARANTINE_SECONDS,
         )
         for number in range(plan.sources)

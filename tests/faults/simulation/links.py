@@ -56,8 +56,8 @@ class DatabaseLink:
         async def end() -> None:
             self.database.trials.pop(batch, None)
 
-        self.wire.trying.pop(batch, None)
         await self.wire.call(self.database.server, f"end_trials {batch}", end, late=end)
+        self.wire.trying.pop(batch, None)
 
     async def is_latest(self, source: str, start: Start) -> bool:
         async def look() -> bool:
@@ -82,6 +82,6 @@ class LookupLink:
 
     async def lookup(self, ips: Sequence[str]) -> Mapping[str, Facts]:
         async def look_up() -> Mapping[str, Facts]:
-            return {ip: facts_of(ip) for ip in ips}
+            return {ip: facts_of(ip) for ip in sorted(ips)}
 
         return await self.wire.call(self.server, f"lookup {len(ips)}", look_up)

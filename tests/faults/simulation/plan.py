@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from random import Random
 from typing import TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 T = TypeVar("T")
 
 QUARANTINE_SECONDS = 100.0
 """How long a confirm may be under way here; an hour outside."""
-CONFIRM_LATE_SECONDS = 45.0
-FREEZE_SECONDS = (3.0, 45.0)
+CONFIRM_LATE_SECONDS = 50.0
+FREEZE_SECONDS = (3.0, 38.0)
 LATE_SECONDS = 20.0
 """How late any other request may take effect that nobody waits for any more."""
 LEASE_SECONDS = 20.0
@@ -64,6 +64,7 @@ class Plan:
     sources: int
     records: int
     page_limit: int
+    pull_interval_seconds: float
     batch_size: int
     db_batch_size: int | None
     row_limit: int
@@ -72,12 +73,47 @@ class Plan:
     calm_at: float
     oddities: float
     unstorable: bool
+    waits_for_confirms: bool
     dials: Dials
     rates: Rates
 
 
 def plan(rng: Random) -> Plan:
-    """Draw a plan: about half of all mishaps are left out of each run, so that every mixture comes up."""
+    """Draw a plan: of everything something; or, every third time, a long story of confirms that are late."""
+    mixed = _mixed(rng)
+    return _about_confirms(rng, mixed) if rng.random() < 0.35 else mixed
+
+
+def _about_confirms(rng: Random, mixed: Plan) -> Plan:
+    """Small pages, and so small reserves; nothing that keeps the engines from confirming all the time."""
+    return evolve(
+        mixed,
+        sources=1,
+        records=rng.randint(45, 60),
+        page_limit=rng.choice((2, 3)),
+        pull_interval_seconds=5.0,
+        watermark=1000,
+        batch_size=3,
+        db_batch_size=None,
+        row_limit=100,
+        oddities=0.0,
+        calm_at=rng.uniform(80, 130),
+        dials=evolve(mixed.dials, crash=0.0, freeze=rng.choice((0.0, 0.005)), confirm_late=0.3, empty=0.0, flaky=0.0),
+        rates=evolve(
+            mixed.rates,
+            crash=rng.choice((0.0, 50.0)),
+            stop=rng.choice((0.0, 30.0)),
+            database_away=rng.choice((0.0, 25.0)),
+            queue_falls_back=rng.choice((0.0, 0.0, 30.0)),
+            queue_away=0.0,
+            collector_away=0.0,
+            lookup_away=0.0,
+        ),
+    )
+
+
+def _mixed(rng: Random) -> Plan:
+    """About half of all mishaps are left out of each run, so that every mixture comes up."""
     engines = rng.choice((1, 1, 1, 2, 2, 2, 3, 4))
     resets = rng.random() < 0.08
     return Plan(
@@ -86,7 +122,8 @@ def plan(rng: Random) -> Plan:
         workers=rng.choice((1, 2, 2)),
         sources=rng.choice((1, 1, 1, 1, 2)),
         records=rng.randint(20, 60),
-        page_limit=rng.randint(3, 7),
+        page_limit=rng.randint(2, 6),
+        pull_interval_seconds=rng.choice((5.0, 10.0)),
         batch_size=rng.choice((2, 3)),
         db_batch_size=rng.choice((None, None, 1, 2)),
         row_limit=rng.choice((100, 100, 100, 2)),
@@ -95,6 +132,7 @@ def plan(rng: Random) -> Plan:
         calm_at=rng.uniform(40, 100),
         oddities=_maybe(rng, (0.05, 0.15)),
         unstorable=rng.random() < 0.05,
+        waits_for_confirms=rng.random() < 0.3,
         dials=_dials(rng),
         rates=_rates(rng, resets=resets),
     )

@@ -69,7 +69,8 @@ async def _run(weather: Weather) -> float:
             await Troubles(world, engines).run()
         _calm_down(world, engines)
         await _reach(weather, lambda: unfinished(world), SETTLING_SECONDS)
-        await _reach(weather, lambda: unconfirmed(world), CONFIRMING_SECONDS)
+        if weather.plan.waits_for_confirms:
+            await _reach(weather, lambda: unconfirmed(world), CONFIRMING_SECONDS)
         for engine in engines:
             engine.retire()
     for problem in wrong(world):

@@ -16,6 +16,9 @@ from tests.faults.simulation.weather import Effect, Server, Weather
 
 T = TypeVar("T")
 
+DEAD_SECONDS = 60.0
+"""How long a call of a dead engine hangs: longer than any cleanup may take."""
+
 
 class LostError(UnavailableError):
     """No answer: it may have taken effect, or not, or will."""
@@ -107,7 +110,8 @@ class Wire:
             self.note(f"at {what}:")
             self.die()
         if self.is_dead:
-            await trio.sleep_forever()
+            await trio.sleep(DEAD_SECONDS)
+            raise LostError("the dead hear nothing")
 
     async def _go(self, server: Server, what: str) -> None:
         """The way to the server."""
