@@ -1,6 +1,7 @@
 """The command line: the commands that run the engine, and every error as one line and an exit code."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from engine.errors import ConfigError, UnavailableError
 from engine.logs import configure_logs
 from engine.run import Connect, Mode, Run
 from engine.settings import Settings, commented_config, require
+from engine.shutdown import SIGNALS
 from engine.stats import Snapshot
 
 EXIT_UNAVAILABLE = 69
@@ -131,6 +133,8 @@ def run_engine(
     configure_logs(settings.log, secrets=settings.secrets())
     one_run = Run(settings, mode, connect, progress)
     code = trio.run(one_run.main)
+    for number in SIGNALS:  # the run is over: what comes now shall not cut off its account
+        signal.signal(number, signal.SIG_IGN)
     snapshot, seconds = one_run.stats.snapshot(), one_run.seconds
     click.echo(account.as_json(snapshot, seconds) if as_json else account.as_text(snapshot, seconds))
     raise SystemExit(code)

@@ -39,7 +39,8 @@ def check_config(**given: Unpack[Given]) -> None:
     for warning in settings.warnings:
         click.echo(f"warning: {warning}")
     click.echo(f"file      {settings.file or 'none: defaults, environment and options only'}")
-    click.echo(f"sources   {', '.join(source.name for source in settings.enabled_sources) or 'none: the demo'}")
+    none = "none: the demo" if settings.is_demo else "none: only `python -m engine worker` runs with this"
+    click.echo(f"sources   {', '.join(source.name for source in settings.enabled_sources) or none}")
     click.echo(f"queue     {redact_url(settings.queue.url)}")
     click.echo(f"database  {redact_url(settings.database.url)}")
     click.echo(f"workers   {settings.worker.worker_count if settings.worker.enabled else 0}")

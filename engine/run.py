@@ -65,6 +65,8 @@ class Run:
         return shutdown.EXIT_HARD_STOP if everything.cancelled_caught else shutdown.EXIT_DONE
 
     async def _engine(self) -> None:
+        for warning in self.settings.warnings:
+            self._log.warning(warning)
         queue_outage = Outage("queue")
         connected = trio.Event()
         async with trio.open_nursery() as nursery:
@@ -76,9 +78,11 @@ class Run:
                 workers = self.settings.worker.worker_count if self.mode.work else 0
                 pipeline = Assembly(self.settings, connections, self.stats, queue_outage).pipeline(workers=workers)
                 self._announce(workers, [source.name for source, _ in connections.sources])
-                if self.progress is not None:
-                    nursery.start_soon(_show, self.progress, self.stats, connections.queue)
-                await pipeline.run(self._stop, once=self.mode.once)
+                async with trio.open_nursery() as showing:  # ends before the queue it asks is closed
+                    if self.progress is not None:
+                        showing.start_soon(_show, self.progress, self.stats, connections.queue)
+                    await pipeline.run(self._stop, once=self.mode.once)
+                    showing.cancel_scope.cancel()
             nursery.cancel_scope.cancel()
         self._log.info("stopped", **asdict(self.stats.snapshot()))
 

@@ -76,6 +76,7 @@ def make_client(url: str, limits: Limits) -> Client:
         pool = BlockingConnectionPool.from_url(
             url, max_connections=limits.connections, timeout=limits.call_seconds, **limits.options()
         )
+        pool.connection_class(**pool.connection_kwargs)  # sends nothing; an option it does not know shows here
         return Redis.from_pool(pool)
     except (ValueError, TypeError) as error:
         raise ConfigError(f"queue.url: {error}") from error
