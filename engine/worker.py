@@ -92,6 +92,7 @@ class Worker:
     async def _write_one_by_one(self, sink: Sink, delivery: Delivery) -> Written:
         """Try each record on its own, noting it before: the one an engine keeps dying of is buried alone."""
         name, patiently = delivery.batch.name, self.outages.database.wait_for
+        deaths = delivery.attempt - self.trying.max_retries - 1  # since it is tried this way; a soft stop is none
         self._log.warning("delivery keeps failing, trying it record by record", **self._about(delivery))
         before = await patiently(self.trials.log.last_trial, name)
         total = Written()
@@ -99,7 +100,7 @@ class Worker:
             times = before.times if before is not None and before.record == place else 0
             if before is None or place >= before.record:
                 await patiently(self.trials.log.begin_trial, name, Trial(place, times + 1))
-            if times >= DEADLY_TRIALS and record.sightings:
+            if min(times, deaths) >= DEADLY_TRIALS and record.sightings:
                 piece = bury(record, "the engine died whenever it was tried", delivery.attempt)
             else:
                 piece = record
