@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import trio
 from attrs import define, field
@@ -18,17 +18,28 @@ MIDNIGHT = datetime(2026, 11, 23)  # noqa: DTZ001 - the collector protocol has n
 PATIENCE_SECONDS = 12.0
 
 
+class Seen(NamedTuple):
+    """A line of the collector's log, and what is to become of it.
+
+    `line` is unlike that of every other. `kind`: `good` becomes a row; `bad` is refused by the rules, `cursed` by the
+    database, `doubtful` by the database with an error nobody knows: dead letters; of an `unstorable` one not even the
+    dead letter can be stored.
+    """
+
+    line: int
+    kind: str
+    ip: str
+    timestamp: str
+    botnet_type: str
+
+
 @define(eq=False)
 class Row:
-    """A record in the collector's spool, and what is to become of it.
-
-    `kind`: `good` becomes a row; `bad` is refused by the rules, `cursed` by the database, `doubtful` by the database
-    with an error nobody knows: dead letters; of an `unstorable` one not even the dead letter can be stored.
-    `is_exempt`: it was lost where it may be.
-    """
+    """A `Seen` in the spool, under a number. `is_exempt`: it was lost where it may be."""
 
     source: str
     sequence: int
+    line: int
     kind: str
     ip: str
     timestamp: str
@@ -40,7 +51,12 @@ class Row:
     @property
     def mark(self) -> Mark:
         """Its number and fingerprint."""
-        return Mark(self.sequence, zlib.crc32(f"{self.sequence}{self.ip}{self.timestamp}{self.botnet_type}".encode()))
+        return Mark(self.sequence, zlib.crc32(f"{self.sequence} {self.line}".encode()))
+
+    @property
+    def seen(self) -> Seen:
+        """The line of the log."""
+        return Seen(self.line, self.kind, self.ip, self.timestamp, self.botnet_type)
 
     @property
     def seen_at(self) -> str:
@@ -69,10 +85,10 @@ class Collector:
     life: int = 0
     last: int = 0
 
-    def add(self, kind: str, ip: str, timestamp: str, botnet_type: str, gap: int = 0) -> None:
+    def add(self, seen: Seen, gap: int = 0) -> None:
         """Spool a record; `gap` numbers before it were burnt by duplicates."""
         self.last += 1 + gap
-        row = Row(self.name, self.last, kind, ip, timestamp, botnet_type)
+        row = Row(self.name, self.last, *seen)
         self.waiting.append(row)
         self.spooled.append(row)
 

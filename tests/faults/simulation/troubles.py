@@ -86,7 +86,7 @@ class Troubles:
         self.world.reset(collector)
         if weather.rng.random() < 0.5:  # its operator feeds it the same log again
             for row in gone:
-                collector.add(row.kind, row.ip, row.timestamp, row.botnet_type)
+                collector.add(row.seen)
 
     async def _let_queue_fall_back(self) -> None:
         """Crash the queue; it comes back without what it did last."""

@@ -6,7 +6,7 @@ from attrs import define, field
 
 from adapters.queues.memory import MemoryStore
 from engine.delivery import Cursor
-from tests.faults.simulation.collector import PATIENCE_SECONDS, Collector, Row, content
+from tests.faults.simulation.collector import PATIENCE_SECONDS, Collector, Row, Seen, content
 from tests.faults.simulation.database import CURSED, DOUBTFUL, UNSTORABLE, Database, LetterKey, RowKey
 from tests.faults.simulation.plan import LEASE_SECONDS
 from tests.faults.simulation.queue import QueueServer, Snapshot
@@ -58,9 +58,8 @@ class World:
             if kind != "good":
                 time = f"01:{self._made // 60:02}:{self._made % 60:02}"
             collector = rng.choice(self.collectors)
-            collector.add(
-                kind, ip, f"2026-11-20T{time}", rng.choice(("mirai", "mirai", "ramnit")), gap=rng.choice((0, 0, 0, 3))
-            )
+            botnet_type = rng.choice(("mirai", "mirai", "ramnit"))
+            collector.add(Seen(self._made, kind, ip, f"2026-11-20T{time}", botnet_type), gap=rng.choice((0, 0, 0, 3)))
 
     def hidden(self, row: Row, *, is_documented: bool) -> None:
         """A record was confirmed: it must be in the database, unless the collector was reset after the probe."""
