@@ -79,7 +79,10 @@ class Plan:
 
 
 def plan(rng: Random) -> Plan:
-    """Draw a plan: of everything something; or, every third time, a long story of confirms that are late."""
+    """Draw a seed's plan, with its fresh random numbers.
+
+    Of everything something; or, every third time, a long story of confirms that are late.
+    """
     mixed = _mixed(rng)
     return _about_confirms(rng, mixed) if rng.random() < 0.35 else mixed
 

@@ -10,7 +10,7 @@ from adapters.queues.memory import Entry, MemoryStore
 from engine import leasing, worker
 from engine.confirmation import Confirmation
 from engine.confirmer import Confirmer
-from engine.delivery import Batch, Cursor, Delivery, Intake, Page, Trial, Written
+from engine.delivery import Batch, Cursor, Delivery, Intake, Page, Written
 from engine.errors import RejectedError, UnavailableError
 from engine.leasing import Leasing
 from engine.ports import Sink
@@ -19,6 +19,7 @@ from engine.worker import Worker
 from tests.faults.simulation.collector import CollectorLink
 from tests.faults.simulation.database import Database, RowKey
 from tests.faults.simulation.links import DatabaseLink
+from tests.faults.simulation.plan import Plan
 from tests.faults.simulation.queue import QueueClient, QueueLink
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -150,19 +151,9 @@ def neighbours_buried(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(worker, "halve", lambda batch: [worker.bury(piece, "no", 1) for piece in worker.pieces(batch, 1)])
 
 
-def trials_counted_by_call(patch: pytest.MonkeyPatch) -> None:
-    """A trial that is noted twice, because its answer was lost, counts twice."""
-
-    async def begin_trial(self: DatabaseLink, batch: str, trial: Trial) -> None:
-        async def begin() -> None:
-            before = self.database.trials.get(batch, trial)
-            times = before.times if before.record == trial.record else 0
-            self.database.trials[batch] = Trial(trial.record, times + 1)
-
-        self.wire.trying[batch] = trial.record
-        await self.wire.call(self.database.server, f"begin_trial {batch} {trial}", begin, late=begin)
-
-    patch.setattr(DatabaseLink, "begin_trial", begin_trial)
+def death_assumed(patch: pytest.MonkeyPatch) -> None:
+    """A delivery that often failed is deadly, although no engine died of it."""
+    patch.setattr(worker, "DEADLY_TRIALS", 0)
 
 
 def release_without_deadline(patch: pytest.MonkeyPatch) -> None:
@@ -170,23 +161,25 @@ def release_without_deadline(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(leasing, "RELEASE_SECONDS", inf)
 
 
-PLANTED: dict[str, Plant] = {
-    plant.__name__: plant
-    for plant in (
-        ack_before_write,
-        confirm_past_the_watermark,
-        confirm_retried,
-        no_sentinel,
-        no_reserve_for_own_confirms,
-        no_reserve_for_others,
-        cursor_saved_apart,
-        reset_ignored,
-        release_counts,
-        outage_costs_attempts,
-        claim_forgotten,
-        repeats_counted,
-        neighbours_buried,
-        trials_counted_by_call,
-        release_without_deadline,
-    )
+def _anything(_: Plan) -> bool:
+    return True
+
+
+PLANTED: dict[Plant, Callable[[Plan], object]] = {
+    ack_before_write: _anything,
+    confirm_past_the_watermark: _anything,
+    confirm_retried: lambda plan: plan.dials.lost_reply,
+    no_sentinel: _anything,
+    no_reserve_for_own_confirms: lambda plan: plan.dials.confirm_late,
+    no_reserve_for_others: lambda plan: plan.dials.confirm_late,
+    cursor_saved_apart: _anything,
+    reset_ignored: lambda plan: plan.rates.reset,
+    release_counts: _anything,
+    outage_costs_attempts: _anything,
+    claim_forgotten: lambda plan: plan.dials.lost_reply,
+    repeats_counted: _anything,
+    neighbours_buried: lambda plan: plan.oddities,
+    death_assumed: _anything,
+    release_without_deadline: lambda plan: plan.rates.stop and plan.rates.queue_away,
 }
+"""Each bug, and what a plan must have for it to show at all."""
