@@ -124,7 +124,8 @@ def test_interrupted_in_the_middle_and_started_again(
         assert mysql_differences(mariadb, "halves", corpus) == []
         second = engine.account
         assert first["written"] + second["written"] >= corpus.expected.rows
-        assert first["fetched"] + second["fetched"] == len(corpus.records)
+        # What workers settled is exact; a page whose storing the stop cut off may be stored and not counted as fetched.
+        assert first["received"] + second["received"] == len(corpus.records)
 
 
 def test_the_embedded_default_to_the_row(tmp_path: Path, corpus: Corpus) -> None:
