@@ -16,6 +16,7 @@ from adapters.queues.aio import RedisServer, open_server
 from adapters.queues.codec import UndecodableError, decode, encode
 from adapters.queues.holdings import Holdings
 from adapters.queues.identity import Identity
+from adapters.queues.receipts import receipt_of
 from adapters.queues.redis_checks import check_server, durability_warnings
 from adapters.queues.redis_client import Limits
 from adapters.queues.redis_errors import is_about_rights, is_lost_group
@@ -65,7 +66,7 @@ class RedisQueue:
 
     async def put(self, intake: Intake) -> bool:
         first_mark = intake.marks[0].sequence if intake.marks else 0
-        batches = [part for batch in intake.batches for part in (batch.first, encode(batch))]
+        batches = [part for batch in intake.batches for part in (batch.first, encode(batch), receipt_of(batch))]
         stored = await self._server.run(
             int,
             scripts.PUT,

@@ -44,6 +44,11 @@ class Keys:
         """Sorted set: packed marks of the source's current epoch, page by page, by first number."""
         return self._key("marks", source)
 
+    def receipts(self, source: str) -> str:
+        """Stream: the receipts of the batches that were put in the last week."""
+        return self._key("receipts", source)
+
     def of_source(self, source: str) -> list[str]:
         """All that putting a page touches."""
-        return [self.stream, self.cursors, self.owner(source), self.outstanding(source), self.marks(source)]
+        beside = [self.owner(source), self.outstanding(source), self.marks(source), self.receipts(source)]
+        return [self.stream, self.cursors, *beside]

@@ -47,21 +47,26 @@ end
 """
 
 PUT = Script("""
--- KEYS: stream cursors owner outstanding marks
--- ARGV: source start end instance is-reset first-mark marks (first batch)*
+-- KEYS: stream cursors owner outstanding marks receipts
+-- ARGV: source start end instance is-reset first-mark marks (first batch receipt)*
 local stored = redis.call('HGET', KEYS[2], ARGV[1]) or '0:0:0'
 if stored == ARGV[3] and ARGV[2] ~= ARGV[3] then return 1 end
 if stored ~= ARGV[2] then return 0 end
 local owner = redis.call('GET', KEYS[3])
 if owner and owner ~= ARGV[4] then return 0 end
-local ids = {}
-for i = 8, #ARGV, 2 do
+local ids, receipts = {}, {}
+for i = 8, #ARGV, 3 do
   ids[i] = redis.call('XADD', KEYS[1], '*', 'batch', ARGV[i + 1], 'source', ARGV[1], 'first', ARGV[i])
+  receipts[#receipts + 1] = ids[i] .. ' ' .. ARGV[i + 2]
 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 if ARGV[5] == '1' then redis.call('DEL', KEYS[4], KEYS[5]) end
 for i, id in pairs(ids) do redis.call('ZADD', KEYS[4], ARGV[i], id) end
 if ARGV[7] ~= '' then redis.call('ZADD', KEYS[5], ARGV[6], ARGV[7]) end
+if #receipts > 0 then
+  local week_ago = string.format('%.0f', string.match(receipts[1], '^%d+') - 604800000)
+  redis.call('XADD', KEYS[6], 'MINID', '~', week_ago, '*', 'put', table.concat(receipts, '\\n'))
+end
 return 1
 """)
 

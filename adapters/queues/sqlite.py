@@ -20,7 +20,7 @@ from adapters.queues import sqlite_statements as statements
 from adapters.queues.holdings import Holdings
 from adapters.queues.identity import Identity
 from adapters.queues.sqlite_file import SqliteFile, open_file
-from adapters.queues.sqlite_schema import SCHEMA, VERSION
+from adapters.queues.sqlite_schema import STEPS
 from engine.delivery import Cursor, Debt, Delivery, Intake, Mark
 
 T = TypeVar("T")
@@ -153,7 +153,7 @@ async def open_queue(
     """
     identity = Identity.new(engine_name)
     engine = statements.Engine(identity.instance, lease_seconds, clock)
-    async with open_file(Path(path), SCHEMA, VERSION, busy_seconds=busy_seconds) as file:
+    async with open_file(Path(path), STEPS, busy_seconds=busy_seconds) as file:
         if identity.family is not None:
             await file.transact(partial(statements.resume, family=identity.family))
         yield SqliteQueue(file, engine)

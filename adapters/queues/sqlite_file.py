@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import TypeVar
@@ -62,8 +62,8 @@ class SqliteFile:
 
 
 @asynccontextmanager
-async def open_file(path: Path, schema: str, version: int, *, busy_seconds: float) -> AsyncIterator[SqliteFile]:
-    """Open the file, made where it is missing; `version` is that of the schema.
+async def open_file(path: Path, steps: Sequence[str], *, busy_seconds: float) -> AsyncIterator[SqliteFile]:
+    """Open the file, made where it is missing; step by step its tables become those of the last version.
 
     Raises ConfigError where it cannot be a queue.
     """
@@ -74,10 +74,10 @@ async def open_file(path: Path, schema: str, version: int, *, busy_seconds: floa
     with closing(connection):
         file = SqliteFile(connection, busy_seconds)
         try:
-            found = await file.transact(lambda opened: _prepare(opened, schema, version))
+            found = await file.transact(lambda opened: _prepare(opened, steps))
         except sqlite3.Error as error:
             raise _refusal(path, error) from error
-        if found > version:
+        if found > len(steps):
             raise ConfigError(f"queue.url: {path} was made by a newer engine (form {found}): upgrade this one")
         yield file
 
@@ -100,14 +100,15 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, schema: str, version: int) -> int:
-    """Make the tables of an empty file; return the version found, or made."""
+def _prepare(connection: sqlite3.Connection, steps: Sequence[str]) -> int:
+    """Make the tables that an empty or older file lacks; return the version found."""
     found: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found == 0:
-        for statement in schema.split(";"):
+    for step in steps[found:]:
+        for statement in step.split(";"):
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {version}")
-    return found or version
+    if found < len(steps):
+        connection.execute(f"PRAGMA user_version = {len(steps)}")
+    return found
 
 
 def _refusal(path: Path, error: Exception) -> ConfigError | UnavailableError:

@@ -1,8 +1,6 @@
-"""The tables of the SQLite queue."""
+"""The tables of the SQLite queue, step by step: each step makes the next version of the file of the one before."""
 
-VERSION = 1
-
-SCHEMA = """
+_FIRST = """
 CREATE TABLE sources (
   source TEXT PRIMARY KEY,
   epoch INTEGER NOT NULL DEFAULT 0, sequence INTEGER NOT NULL DEFAULT 0, fingerprint INTEGER NOT NULL DEFAULT 0,
@@ -28,3 +26,14 @@ CREATE TABLE marks (
   source TEXT NOT NULL, first INTEGER NOT NULL, marks BLOB NOT NULL, PRIMARY KEY (source, first)
 ) WITHOUT ROWID
 """
+
+_RECEIPTS = """
+CREATE TABLE receipts (
+  delivery INTEGER PRIMARY KEY,
+  source TEXT NOT NULL, name TEXT NOT NULL, size INTEGER NOT NULL, put_at TEXT NOT NULL,
+  is_dropped INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX receipts_put_at ON receipts (put_at)
+"""
+
+STEPS = (_FIRST, _RECEIPTS)

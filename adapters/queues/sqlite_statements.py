@@ -77,10 +77,16 @@ def put(connection: Connection, *, intake: Intake, engine: Engine) -> bool:
             "INSERT OR REPLACE INTO marks VALUES (?, ?, ?)",
             (source, intake.marks[0].sequence, marks.pack(intake.marks)),
         )
-    connection.executemany(
-        "INSERT INTO deliveries (source, epoch, first, payload) VALUES (?, ?, ?, ?)",
-        [(batch.source, batch.epoch, batch.first, encode(batch)) for batch in intake.batches],
-    )
+    for batch in intake.batches:
+        added = connection.execute(
+            "INSERT INTO deliveries (source, epoch, first, payload) VALUES (?, ?, ?, ?)",
+            (batch.source, batch.epoch, batch.first, encode(batch)),
+        )
+        connection.execute(
+            "INSERT INTO receipts (delivery, source, name, size, put_at) VALUES (?, ?, ?, ?, datetime('now'))",
+            (added.lastrowid, batch.source, batch.name, batch.size),
+        )
+    connection.execute("DELETE FROM receipts WHERE put_at < datetime('now', '-7 days')")
     return True
 
 

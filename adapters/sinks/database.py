@@ -1,23 +1,14 @@
 """What every database offers beside writing: the answers behind `check`, `audit` and the warnings at start."""
 
 from contextlib import AbstractAsyncContextManager
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
+from engine.audit import Ledger
 from engine.dead_letters import DeadLetters
 from engine.ports import Sink, StartLog, TableCount, TrialLog
 
 
-class LedgerTotal(NamedTuple):
-    """What the ledger says of one source: received = written + duplicates + rejected."""
-
-    source: str
-    received: int
-    written: int
-    duplicates: int
-    rejected: int
-
-
-class Database(StartLog, TrialLog, Protocol):
+class Database(StartLog, TrialLog, Ledger, Protocol):
     """One database, opened. Its methods may run side by side; each raises UnavailableError while the server is away."""
 
     def writer(self) -> AbstractAsyncContextManager[Sink]:
@@ -30,10 +21,6 @@ class Database(StartLog, TrialLog, Protocol):
 
     async def table_counts(self) -> list[TableCount]:
         """Count the rows of every botnet type, by its name."""
-        ...
-
-    async def ledger_totals(self, since: str | None) -> list[LedgerTotal]:
-        """Sum up the ledger per source, of batches written at or after `since` (`YYYY-MM-DD HH:MM:SS`, UTC)."""
         ...
 
     async def durability_warnings(self) -> list[str]:

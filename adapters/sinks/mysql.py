@@ -5,7 +5,7 @@ statements, the transaction and the table of errors.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -13,10 +13,10 @@ import pymysql
 from attrs import evolve
 from pymysql.constants import ER
 
+from adapters.sinks import mysql_audit
 from adapters.sinks import mysql_catalog as catalog
 from adapters.sinks import mysql_questions as questions
 from adapters.sinks.connection import Session
-from adapters.sinks.database import LedgerTotal
 from adapters.sinks.mysql_errors import Trouble, classify, translate
 from adapters.sinks.mysql_letters import MysqlLetters
 from adapters.sinks.mysql_sink import MysqlSink
@@ -24,6 +24,7 @@ from adapters.sinks.mysql_url import MysqlUrl, parse_url
 from adapters.sinks.mysql_writer import Finish, TableWriter, write_rejected
 from adapters.sinks.schema import MYSQL_STAGE, check_botnet_type
 from adapters.sinks.wire import Wire, error_code
+from engine.audit import Counters, LedgerRow, LedgerTotal
 from engine.dead_letters import DeadLetters
 from engine.delivery import Batch, Start, Trial, Written
 from engine.errors import ConfigError, EngineError
@@ -132,9 +133,17 @@ class MysqlDatabase:
         """Count the rows of every botnet type, by its name. Reads whole indexes: minutes on very large tables."""
         return await self.ask(questions.table_counts)
 
+    async def ledger_rows(self, names: Collection[str]) -> list[LedgerRow]:
+        """The rows of these batches: see `engine.audit.Ledger`, here and below."""
+        return await self.ask(lambda wire: mysql_audit.ledger_rows(wire, names))
+
     async def ledger_totals(self, since: str | None) -> list[LedgerTotal]:
-        """Sum up the ledger per source, of batches written at or after `since`."""
-        return await self.ask(lambda wire: questions.ledger_totals(wire, since))
+        """Sum up the ledger per source, of rows written at or after `since`."""
+        return await self.ask(lambda wire: mysql_audit.ledger_totals(wire, since))
+
+    async def counters(self) -> list[Counters]:
+        """Compare counters with rows, per botnet type."""
+        return await self.ask(mysql_audit.counters)
 
     async def durability_warnings(self) -> list[str]:
         """Say what makes this server forget or damage rows, one line each."""

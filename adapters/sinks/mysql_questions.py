@@ -3,7 +3,6 @@
 
 from collections.abc import Sequence
 
-from adapters.sinks.database import LedgerTotal
 from adapters.sinks.mysql_catalog import botnet_types, read_table
 from adapters.sinks.recent import count_recent
 from adapters.sinks.schema import communications_table, nodes_table
@@ -83,16 +82,6 @@ def _count(wire: Wire, botnet_type: str) -> TableCount:
         communications=wire.number(f"SELECT COUNT(*) FROM `{communications}`"),
         last_5_minutes=count_recent(wire.number, f"`{communications}`", f"{dated} >= {_FRESH}"),
     )
-
-
-def ledger_totals(wire: Wire, since: str | None) -> list[LedgerTotal]:
-    """Sum up the ledger per source."""
-    where = "" if since is None else f"WHERE created_time >= {quote(since)} "
-    rows = wire.rows(
-        "SELECT source, SUM(received), SUM(written), SUM(duplicates), SUM(rejected) "
-        f"FROM engine_ledger {where}GROUP BY source ORDER BY source"
-    )
-    return [LedgerTotal(str(source), *(int(str(number)) for number in numbers)) for source, *numbers in rows]
 
 
 def durability_warnings(wire: Wire) -> list[str]:

@@ -5,7 +5,7 @@ All writers of a process share one connection, because SQLite has one writer at 
 
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,14 @@ from urllib.parse import unquote, urlsplit
 
 import trio
 
+from adapters.sinks import sqlite_audit
 from adapters.sinks import sqlite_questions as questions
-from adapters.sinks.database import LedgerTotal
 from adapters.sinks.interruptible import interruptible
 from adapters.sinks.schema import check_botnet_type
 from adapters.sinks.sqlite_letters import SqliteLetters
 from adapters.sinks.sqlite_schema import OWN_TABLES
 from adapters.sinks.sqlite_writer import Finish, nothing_more, write_batch
+from engine.audit import Counters, LedgerRow, LedgerTotal
 from engine.dead_letters import DeadLetters
 from engine.delivery import Batch, Start, Trial, Written
 from engine.errors import ConfigError, RejectedError, UnavailableError
@@ -128,9 +129,17 @@ class SqliteDatabase:
         """Count the rows of every botnet type, by its name."""
         return await self.ask(questions.table_counts)
 
+    async def ledger_rows(self, names: Collection[str]) -> list[LedgerRow]:
+        """The rows of these batches: see `engine.audit.Ledger`, here and below."""
+        return await self.ask(lambda connection: sqlite_audit.ledger_rows(connection, names))
+
     async def ledger_totals(self, since: str | None) -> list[LedgerTotal]:
-        """Sum up the ledger per source, of batches written at or after `since`."""
-        return await self.ask(lambda connection: questions.ledger_totals(connection, since))
+        """Sum up the ledger per source, of rows written at or after `since`."""
+        return await self.ask(lambda connection: sqlite_audit.ledger_totals(connection, since))
+
+    async def counters(self) -> list[Counters]:
+        """Compare counters with rows, per botnet type."""
+        return await self.ask(sqlite_audit.counters)
 
     async def durability_warnings(self) -> list[str]:
         """Nothing: the engine itself sets what makes SQLite durable."""

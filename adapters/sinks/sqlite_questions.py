@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Sequence
 from functools import partial
 
-from adapters.sinks.database import LedgerTotal
 from adapters.sinks.recent import count_recent
 from adapters.sinks.schema import COMMUNICATIONS_PREFIX, communications_table, nodes_table
 from adapters.sinks.sqlite_schema import type_tables
@@ -16,7 +15,8 @@ from engine.ports import TableCount
 _FRESH = "received_at >= datetime('now', '-5 minutes')"
 
 
-def _botnet_types(connection: sqlite3.Connection) -> list[str]:
+def botnet_types(connection: sqlite3.Connection) -> list[str]:
+    """The types that have a table of communications, by name."""
     tables = connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, ?) = ? ORDER BY name",
         (len(COMMUNICATIONS_PREFIX), COMMUNICATIONS_PREFIX),
@@ -26,7 +26,7 @@ def _botnet_types(connection: sqlite3.Connection) -> list[str]:
 
 def ensure_tables(connection: sqlite3.Connection, botnet_type: str, max_botnet_types: int) -> None:
     """Make the tables of a type. Raises RejectedError where there are `max_botnet_types` already."""
-    present = _botnet_types(connection)
+    present = botnet_types(connection)
     if botnet_type not in present and len(present) >= max_botnet_types:
         raise RejectedError(f"botnet type {botnet_type!r} would be one more than max_botnet_types = {max_botnet_types}")
     for statement in type_tables(botnet_type):
@@ -94,15 +94,5 @@ def table_counts(connection: sqlite3.Connection) -> list[TableCount]:
             communications=number(f"SELECT COUNT(*) FROM {communications_table(botnet_type)}"),
             last_5_minutes=count_recent(number, communications_table(botnet_type), _FRESH),
         )
-        for botnet_type in _botnet_types(connection)
+        for botnet_type in botnet_types(connection)
     ]
-
-
-def ledger_totals(connection: sqlite3.Connection, since: str | None) -> list[LedgerTotal]:
-    """Sum up the ledger per source."""
-    rows = connection.execute(
-        "SELECT source, SUM(received), SUM(written), SUM(duplicates), SUM(rejected) "
-        "FROM engine_ledger WHERE ? IS NULL OR created_time >= ? GROUP BY source ORDER BY source",
-        (since, since),
-    )
-    return [LedgerTotal(*row) for row in rows]

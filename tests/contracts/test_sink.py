@@ -8,7 +8,8 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.sinks.database import Database, LedgerTotal
+from adapters.sinks.database import Database
+from engine.audit import LedgerTotal
 from engine.delivery import Batch, Trial, Written
 from engine.errors import RejectedError
 from engine.ports import TableCount
