@@ -47,8 +47,11 @@ async def open_database(
     Raises ConfigError saying what to do, UnavailableError if the server is away.
     """
     database = MysqlDatabase(parse_url(url), max_botnet_types, local_infile=local_infile)
-    await database.prepare()
-    yield database
+    try:
+        await database.prepare()
+        yield database
+    finally:
+        await database.aclose()
 
 
 class MysqlDatabase:
@@ -60,6 +63,7 @@ class MysqlDatabase:
         self._local_infile = local_infile
         self._writers: dict[str, TableWriter] = {}
         self._cuts: Counter[str] = Counter()
+        self._idle: list[Session] = []
 
     def __repr__(self) -> str:
         return f"<MysqlDatabase {self.url}>"
@@ -177,20 +181,36 @@ class MysqlDatabase:
             await server.aclose()
 
     async def ask(self, question: Callable[[Wire], T]) -> T:
-        """Ask over a connection of its own. Raises the engine's errors."""
+        """Ask over a connection that nobody else uses meanwhile. Raises the engine's errors."""
         try:
             return await self._ask_raw(question)
         except (pymysql.err.Error, OSError) as error:
             raise self.translate(error) from error
 
     async def _ask_raw(self, question: Callable[[Wire], T]) -> T:
-        session = Session(self.url, local_infile=False, answer_seconds=_QUESTION_SECONDS)
+        """Over a connection that waits for questions, or one more: nobody waits for somebody else's answer."""
+        session = self._idle.pop() if self._idle else self._questions()
         try:
-            return await session.run(question)
+            return await session.run(lambda wire: _outside_transactions(wire, question))
         finally:
-            await session.aclose()
+            self._idle.append(session)
+
+    def _questions(self) -> Session:
+        return Session(self.url, local_infile=False, answer_seconds=_QUESTION_SECONDS)
+
+    async def aclose(self) -> None:
+        """Close the connections of questions."""
+        while self._idle:
+            await self._idle.pop().aclose()
 
     def translate(self, error: Exception) -> EngineError:
         """Return the engine's error for one of PyMySQL's."""
         text = str(error.args[-1]) if error.args else ""
         return translate(error_code(error), text, self.url.database, str(self.url))
+
+
+def _outside_transactions(wire: Wire, question: Callable[[Wire], T]) -> T:
+    """Leave no transaction open, in which the connection would wait for the next question."""
+    answer = question(wire)
+    wire.rollback()
+    return answer
