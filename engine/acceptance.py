@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from socket import AF_INET, inet_pton
-from typing import NamedTuple
 
 from attrs import frozen
 
@@ -15,6 +14,7 @@ from engine.delivery import RawRecord, Unreadable
 from engine.sighting import Sighting
 
 BOTNET_TYPE = re.compile(r"\A[a-z0-9_]{1,40}\Z")
+_USUAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}")
 EVENT_TYPE_LIMIT = 64
 ADDRESS_LIMIT = 45
 AHEAD_LIMIT = timedelta(hours=1)
@@ -48,11 +48,8 @@ class RefusedError(ValueError):
     """A record, or one field of it, is not acceptable; the text says which field, what it holds and what is allowed."""
 
 
-class Accepted(NamedTuple):
-    """A record that is a sighting, and the type of the botnet it was seen in."""
-
-    botnet_type: str
-    sighting: Sighting
+Accepted = tuple[str, Sighting]
+"""The type of a botnet, and what was seen of it: a bare tuple, because it is made and taken apart for every record."""
 
 
 @frozen
@@ -75,6 +72,7 @@ def reader(rules: Rules, now: datetime) -> Reader:
     """
     latest = _text_of(now.astimezone(UTC) + AHEAD_LIMIT)
     earliest, zone, reserved_too, types = rules.earliest, rules.timezone, rules.allow_reserved, rules.botnet_types
+    good_types: set[str] = set()
 
     def read(record: RawRecord | Unreadable, sequence: int) -> Accepted:
         if isinstance(record, Unreadable):
@@ -84,13 +82,15 @@ def reader(rules: Rules, now: datetime) -> Reader:
         if not earliest <= seen_at <= latest:
             raise RefusedError(f"timestamp {seen_at} UTC is not between {earliest} and one hour from now ({latest})")
         botnet_type = record.botnet_type
-        if not isinstance(botnet_type, str) or BOTNET_TYPE.match(botnet_type) is None:
+        if not isinstance(botnet_type, str) or (
+            botnet_type not in good_types and BOTNET_TYPE.match(botnet_type) is None
+        ):
             raise RefusedError(f"botnet_type {_show(botnet_type)} does not match [a-z0-9_]{{1,40}}")
         if types and botnet_type not in types:
             raise RefusedError(f"botnet_type {botnet_type!r} is not in the configured botnet_types")
-        return Accepted(
-            botnet_type, Sighting(ip, seen_at, sequence, _is_cleanup(record.log_type), _event_type(record.event_type))
-        )
+        good_types.add(botnet_type)
+        cleanup, event_type = _is_cleanup(record.log_type), _event_type(record.event_type)
+        return botnet_type, Sighting._make((ip, seen_at, sequence, cleanup, event_type))
 
     return read
 
@@ -145,6 +145,8 @@ def utc_text(value: object, zone: tzinfo) -> str:
         raise RefusedError(f"timestamp {_show(value)} is not a text in ISO 8601")
     try:
         moment = datetime.fromisoformat(value)
+        if zone is UTC and _USUAL_TIME.fullmatch(value) is not None:
+            return f"{value[:10]} {value[11:]}"
         if len(value) <= len("2026-W01-1") or "\0" in value:  # a date alone; a NUL that fromisoformat overlooks
             raise RefusedError(f"timestamp {_show(value)} is not a date and time in ISO 8601")
         if moment.tzinfo is None and zone is not UTC:

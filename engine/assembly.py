@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import trio
 from attrs import define, frozen
@@ -11,6 +12,7 @@ from engine.confirmation import Confirmation
 from engine.confirmer import Confirmer
 from engine.enrichment import Enrichment
 from engine.fetcher import Fetcher, Pace
+from engine.gathering import gather
 from engine.leasing import Leasing
 from engine.outage import Outage
 from engine.ownership import Ownership
@@ -62,7 +64,7 @@ class Assembly:
         return Leasing(
             queue=self.connections.queue,
             outage=self.queue_outage,
-            claim_limit=max(1, workers),
+            gather=partial(gather, workers=workers, record_limit=self.settings.worker.db_batch_size),
             wait_seconds=self.settings.worker.queue_timeout,
             renew_seconds=self.settings.queue.lease_seconds / RENEWALS_PER_LEASE,
         )

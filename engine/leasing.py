@@ -1,4 +1,9 @@
-"""Takes deliveries on lease for the workers, keeps their leases alive, and gives back what was not finished."""
+"""Takes deliveries on lease for the workers, keeps their leases alive, and gives back what was not finished.
+
+Deliveries that wait at the same time are handed over in groups, see `engine.gathering`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 import trio
@@ -10,6 +15,10 @@ from engine.outage import Outage
 from engine.ports import Queue
 
 RELEASE_SECONDS = 0.3
+CLAIM_LIMIT = 1000
+"""Deliveries per claim, where they are small."""
+
+Gather = Callable[[Sequence[Delivery]], Iterable[Sequence[Delivery]]]
 
 
 @define(eq=False)
@@ -18,26 +27,27 @@ class Leasing:
 
     queue: Queue
     outage: Outage
-    claim_limit: int
+    gather: Gather
     wait_seconds: float
     renew_seconds: float
     held: dict[str, Delivery] = field(factory=dict, repr=False)
     _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
 
-    async def claim_into(self, channel: trio.MemorySendChannel[Delivery]) -> None:
-        """Claim for ever, handing over one by one: a channel nobody reads stops the claiming.
+    async def claim_into(self, channel: trio.MemorySendChannel[Sequence[Delivery]]) -> None:
+        """Claim for ever, handing over group by group: a channel nobody reads stops the claiming.
 
         Closes the channel when cancelled; what it had not handed over is released by `release_all`.
         """
         async with channel:
             while True:
-                deliveries = await self.outage.wait_for(self.queue.claim, self.claim_limit, self.wait_seconds)
+                deliveries = await self.outage.wait_for(self.queue.claim, CLAIM_LIMIT, self.wait_seconds)
                 self.held.update((delivery.id, delivery) for delivery in deliveries)
                 waiting = {delivery.id: delivery for delivery in deliveries}
                 try:
-                    for delivery in deliveries:
-                        await channel.send(delivery)
-                        del waiting[delivery.id]
+                    for group in self.gather(deliveries):
+                        await channel.send(group)
+                        for delivery in group:
+                            del waiting[delivery.id]
                 finally:
                     await self._release(list(waiting.values()))
 

@@ -43,7 +43,7 @@ class Pipeline:
             await self.leasing.release_all()
 
     async def _work(self, stop: trio.Event, *, once: bool) -> None:
-        send, receive = trio.open_memory_channel[Delivery](0)
+        send, receive = trio.open_memory_channel[Sequence[Delivery]](0)
         async with trio.open_nursery() as workforce:
             async with receive:
                 for worker in self.workers:
@@ -55,11 +55,11 @@ class Pipeline:
                 workforce.cancel_scope.deadline = trio.current_time() + self.grace_seconds
                 intake.cancel_scope.cancel()
 
-    async def _employ(self, worker: Worker, deliveries: trio.MemoryReceiveChannel[Delivery]) -> None:
+    async def _employ(self, worker: Worker, groups: trio.MemoryReceiveChannel[Sequence[Delivery]]) -> None:
         async with self.open_sink() as sink:
-            await worker.run(sink, deliveries)
+            await worker.run(sink, groups)
 
-    async def _claim(self, send: trio.MemorySendChannel[Delivery]) -> None:
+    async def _claim(self, send: trio.MemorySendChannel[Sequence[Delivery]]) -> None:
         if self.workers:
             await self.leasing.claim_into(send)
         send.close()

@@ -69,7 +69,7 @@ class Queue(Protocol):
         ...
 
     async def claim(self, limit: int, wait_seconds: float) -> Sequence[Delivery]:
-        """Take up to `limit` deliveries on lease; wait up to `wait_seconds` for the first.
+        """Take up to `limit` deliveries on lease, fewer where they are large; wait up to `wait_seconds` for the first.
 
         Deliveries whose lease ran out, or that were released, or whose nack delay is over, come first. What cannot be
         decoded goes to the queue's own dead letters and is not returned. Nothing is returned that this engine
@@ -135,11 +135,12 @@ class Lookup(Protocol):
 class Sink(Protocol):
     """Where sightings end: one writer, used by one task at a time."""
 
-    async def write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
-        """Write sightings, node counters, rejected records and the ledger row in one transaction: all or nothing.
+    async def write(self, batches: Sequence[Batch], facts: Mapping[str, Facts]) -> Sequence[Written]:
+        """Write batches of one botnet type in one transaction, all or nothing; what became of each.
 
-        Writing the same batch, or any overlapping one, again changes nothing and counts the repeats as duplicates.
-        Raises RejectedError when the database will never take this batch.
+        That is sightings, node counters, rejected records and a ledger row a batch. Writing the same batch, or any
+        overlapping one, again changes nothing and counts the repeats as duplicates. Raises RejectedError when the
+        database will never take these batches.
         """
         ...
 

@@ -87,7 +87,7 @@ class Retry:
             accepted = reader(rules, self.now)(record, letter.sequence)
         except RefusedError as refusal:
             return Outcome(letter, REFUSED, str(refusal)), None
-        return Outcome(letter, ACCEPTED, botnet_type=accepted.botnet_type), accepted
+        return Outcome(letter, ACCEPTED, botnet_type=accepted[0]), accepted
 
     async def _leave(self, outcomes: Sequence[Outcome]) -> Step:
         for outcome in outcomes:
@@ -159,7 +159,7 @@ def _gather(
     accepted.sort(key=lambda pair: (_place(pair[0]), pair[0].letter.id))
     for (source, epoch, botnet_type, arrived), group in groupby(accepted, key=lambda pair: _place(pair[0])):
         pairs = list(group)
-        sightings = [found.sighting for _, found in pairs]
+        sightings = [sighting for _, (_, sighting) in pairs]
         outcomes = [outcome for outcome, _ in pairs]
         batch = Batch(source, epoch, 0, 0, AFTERWARDS, arrived, botnet_type, sightings)
         yield _named(batch, outcomes), outcomes

@@ -1,7 +1,7 @@
-"""Delivery -> enrich -> sink -> settle: what happens to one batch, and to the one bad record in it."""
+"""Deliveries -> enrich -> sink -> settle: what happens to batches, and to the one bad record in them."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 import trio
@@ -41,7 +41,7 @@ class Outages:
 
 @define(eq=False)
 class Worker:
-    """One worker: one delivery at a time, from the channel to the database."""
+    """One worker: one group of deliveries at a time, from the channel to the database."""
 
     name: str
     leasing: Leasing
@@ -53,12 +53,36 @@ class Worker:
     stats: Stats
     _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
 
-    async def run(self, sink: Sink, deliveries: trio.MemoryReceiveChannel[Delivery]) -> None:
+    async def run(self, sink: Sink, groups: trio.MemoryReceiveChannel[Sequence[Delivery]]) -> None:
         """Work until the channel is closed and empty."""
         self._log.info("worker started", worker=self.name)
-        async with deliveries:
-            async for delivery in deliveries:
-                await self._handle(sink, delivery)
+        async with groups:
+            async for group in groups:
+                if len(group) == 1 or not await self._handle_together(sink, group):
+                    for delivery in group:
+                        await self._handle(sink, delivery)
+
+    async def _handle_together(self, sink: Sink, group: Sequence[Delivery]) -> bool:
+        """Write deliveries in one transaction; False where that is refused, and nothing has happened."""
+        began = trio.current_time()
+        batches = [delivery.batch for delivery in group]
+        try:
+            async with self.trials.in_company():
+                facts = await self._facts(batches)
+                written = await self.outages.database.wait_for(sink.write, batches, facts)
+        except RejectedError as refusal:
+            self._log.info("refused together, trying one by one", deliveries=len(group), reason=refusal.reason)
+            return False
+        await self._done(group, written, began)
+        return True
+
+    async def _done(self, group: Sequence[Delivery], written: Sequence[Written], began: float) -> None:
+        await self.outages.queue.wait_for(self.leasing.queue.ack, group)
+        seconds = trio.current_time() - began
+        for delivery, one in zip(group, written, strict=True):
+            self.stats.settled(delivery.batch, one)
+            self._report(delivery, one, seconds)
+            self.leasing.settled(delivery)
 
     async def _handle(self, sink: Sink, delivery: Delivery) -> None:
         began = trio.current_time()
@@ -73,9 +97,7 @@ class Worker:
                 "not even its dead letters can be stored, moved to the queue's own", **self._about(delivery)
             )
         else:
-            await self.outages.queue.wait_for(self.leasing.queue.ack, [delivery])
-            self.stats.settled(delivery.batch, written)
-            self._report(delivery, written, trio.current_time() - began)
+            await self._done([delivery], [written], began)
         self.leasing.settled(delivery)
 
     async def _write_delivery(self, sink: Sink, delivery: Delivery) -> Written:
@@ -83,7 +105,7 @@ class Worker:
             async with self.trials.alone():
                 return await self._write_one_by_one(sink, delivery)
         async with self.trials.in_company():
-            facts = await self._facts(delivery.batch)
+            facts = await self._facts([delivery.batch])
             total = Written()
             for piece in pieces(delivery.batch, self.trying.db_batch_size):
                 total = total.plus(await self._write(sink, piece, facts, delivery.attempt))
@@ -104,24 +126,26 @@ class Worker:
                 piece = bury(record, "the engine died whenever it was tried", delivery.attempt)
             else:
                 piece = record
-            total = total.plus(await self._write(sink, piece, await self._facts(piece), delivery.attempt))
+            total = total.plus(await self._write(sink, piece, await self._facts([piece]), delivery.attempt))
         await patiently(self.trials.log.end_trials, name)
         return total
 
-    async def _facts(self, batch: Batch) -> Mapping[str, Facts]:
-        ips = {sighting.ip for sighting in batch.sightings}
+    async def _facts(self, batches: Sequence[Batch]) -> Mapping[str, Facts]:
+        ips = {sighting.ip for batch in batches for sighting in batch.sightings}
         return await self.outages.lookup.wait_for(self.enrichment.facts, ips, self.limiter)
 
     async def _write(self, sink: Sink, batch: Batch, facts: Mapping[str, Facts], attempt: int) -> Written:
         """Write a batch; where it is refused, halve it until the bad record is alone, and bury that one."""
         try:
-            return await self.outages.database.wait_for(sink.write, batch, facts)
+            (written,) = await self.outages.database.wait_for(sink.write, [batch], facts)
         except RejectedError as refusal:
             if not refusal.certain and attempt <= self.trying.max_retries:
                 raise _LaterError(refusal.reason) from refusal
             if batch.size == 1 and not batch.sightings:
                 raise
             halves = [bury(batch, refusal.reason, attempt)] if batch.size == 1 else halve(batch)
+        else:
+            return written
         total = Written()
         for half in halves:
             total = total.plus(await self._write(sink, half, facts, attempt))

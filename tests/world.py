@@ -110,6 +110,7 @@ class WorldDatabase:
     dead: dict[tuple[str, str], str] = field(factory=dict)
     ledger: dict[str, Written] = field(factory=dict)
     writes: list[str] = field(factory=list)
+    transactions: int = 0
     trials: dict[str, Trial] = field(factory=dict)
     starts: list[tuple[str, bool, bool]] = field(factory=list)
 
@@ -118,11 +119,18 @@ class WorldDatabase:
         """Open a writer."""
         yield self
 
-    async def write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
+    async def write(self, batches: Sequence[Batch], facts: Mapping[str, Facts]) -> Sequence[Written]:
         """Write all or nothing; the commit is the last thing that can be cancelled."""
         await trio.sleep(self.latency_seconds)
-        if error := self.trouble("write") or self.refuses(batch):
-            raise error
+        for batch in batches:
+            if error := self.trouble("write") or self.refuses(batch):
+                raise error
+        written = [self._write(batch, facts) for batch in batches]
+        self.transactions += 1
+        await trio.lowlevel.cancel_shielded_checkpoint()
+        return written
+
+    def _write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
         new = {(batch.botnet_type, seen.ip, seen.seen_at) for seen in batch.sightings} - self.rows
         letters = {(batch.source, rejected.position): rejected.reason for rejected in batch.rejected}
         written = Written(len(new), len(batch.sightings) - len(new), len(letters.keys() - self.dead.keys()))
@@ -131,7 +139,6 @@ class WorldDatabase:
         self.dead = letters | self.dead
         self.ledger.setdefault(batch.name, written)
         self.writes.append(batch.name)
-        await trio.lowlevel.cancel_shielded_checkpoint()
         return written
 
     async def last_trial(self, batch: str) -> Trial | None:

@@ -9,6 +9,9 @@ from engine.sighting import Rejected, Sighting
 
 FORM = b"\x01"
 
+CLAIM_SIZE = 1024 * 1024
+"""Bytes of packed batches after which a claim takes no more: about 20,000 sightings, or a few refused records."""
+
 
 class UndecodableError(Exception):
     """These bytes are no batch that this engine can read."""

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from adapters.queues import marks, scripts
 from adapters.queues.aio import RedisServer, open_server
-from adapters.queues.codec import UndecodableError, decode, encode
+from adapters.queues.codec import CLAIM_SIZE, UndecodableError, decode, encode
 from adapters.queues.holdings import Holdings
 from adapters.queues.identity import Identity
 from adapters.queues.receipts import receipt_of
@@ -124,6 +124,7 @@ class RedisQueue:
                     self._generation,
                     limit,
                     self._lease_ms,
+                    CLAIM_SIZE,
                     *self._holdings.held,
                 )
             except RedisError as error:

@@ -117,30 +117,32 @@ return 1
 )
 
 CLAIM = Script("""
--- KEYS: stream generations   ARGV: instance generation limit lease held*
+-- KEYS: stream generations   ARGV: instance generation limit lease bytes held*
+-- takes no more once it has so many bytes
 -- returns whether the generation is the stored one, the last id given out ever, and {id, attempt, batch}*
 if redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[2] then return {0, '', {}} end
-local limit, held, taken = tonumber(ARGV[3]), {}, {}
-for i = 5, #ARGV do held[ARGV[i]] = true end
+local limit, room, held, taken = tonumber(ARGV[3]), tonumber(ARGV[5]), {}, {}
+for i = 6, #ARGV do held[ARGV[i]] = true end
 local function take(entry, attempt)
   local batch = ''
   for i = 1, #entry[2], 2 do
     if entry[2][i] == 'batch' then batch = entry[2][i + 1] end
   end
   taken[#taken + 1] = {entry[1], attempt, batch}
+  room = room - #batch
 end
-local free = redis.call('XPENDING', KEYS[1], 'engines', 'IDLE', ARGV[4], '-', '+', limit + #ARGV - 4)
+local function has_room() return #taken < limit and room > 0 end
+local free = redis.call('XPENDING', KEYS[1], 'engines', 'IDLE', ARGV[4], '-', '+', limit + #ARGV - 5)
 for _, entry in ipairs(free) do
-  if #taken < limit and not (held[entry[1]] and entry[2] == ARGV[1]) then
+  if has_room() and not (held[entry[1]] and entry[2] == ARGV[1]) then
     local claimed = redis.call('XCLAIM', KEYS[1], 'engines', ARGV[1], 0, entry[1])
     if claimed[1] then take(claimed[1], entry[4] + 1) else redis.call('XACK', KEYS[1], 'engines', entry[1]) end
   end
 end
-if #taken < limit then
-  local read = redis.call('XREADGROUP', 'GROUP', 'engines', ARGV[1], 'COUNT', limit - #taken, 'STREAMS', KEYS[1], '>')
-  if read then
-    for _, entry in ipairs(read[1][2]) do take(entry, 1) end
-  end
+while has_room() do
+  local read = redis.call('XREADGROUP', 'GROUP', 'engines', ARGV[1], 'COUNT', 1, 'STREAMS', KEYS[1], '>')
+  if not read then break end
+  take(read[1][2][1], 1)
 end
 local last = '0-0'
 for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do

@@ -7,7 +7,7 @@ from sqlite3 import Connection
 from attrs import frozen
 
 from adapters.queues import marks
-from adapters.queues.codec import UndecodableError, decode, encode
+from adapters.queues.codec import CLAIM_SIZE, UndecodableError, decode, encode
 from engine.delivery import Cursor, Debt, Delivery, Intake, Mark
 
 
@@ -94,14 +94,17 @@ def claim(
     connection: Connection, engine: Engine, limit: int, held: AbstractSet[str]
 ) -> tuple[list[Delivery], list[tuple[str, str]]]:
     """Take up to `limit` deliveries, none of the `held`; what cannot be read becomes a dead letter, with its reason."""
-    now = engine.clock()
+    now, room = engine.clock(), CLAIM_SIZE
     deliveries, unreadable = [], []
     for number, attempt in _free(connection, engine, limit, held):
+        if room <= 0:
+            break
         connection.execute(
             "UPDATE deliveries SET is_new = 0, attempt = ?, owner = ?, free_at = ?, lease_seconds = ? WHERE id = ?",
             (attempt + 1, engine.instance, now + engine.lease_seconds, engine.lease_seconds, number),
         )
         payload = connection.execute("SELECT payload FROM deliveries WHERE id = ?", (number,)).fetchone()[0]
+        room -= len(payload)
         try:
             deliveries.append(Delivery(str(number), attempt + 1, decode(payload)))
         except UndecodableError as error:

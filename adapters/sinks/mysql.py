@@ -153,11 +153,12 @@ class MysqlDatabase:
         """Say what makes this server forget or damage rows, one line each."""
         return await self.ask(questions.durability_warnings)
 
-    def write(self, wire: Wire, batch: Batch, facts: Mapping[str, Facts], finish: Finish) -> Written:
-        """Write one batch over `wire`, `finish`, and commit. Blocks. Raises PyMySQL's errors and EngineError."""
-        if not batch.sightings:
-            return write_rejected(wire, batch, finish)
-        return self._table_writer(wire, check_botnet_type(batch.botnet_type)).write(wire, batch, facts, finish)
+    def write(self, wire: Wire, batches: Sequence[Batch], facts: Mapping[str, Facts], finish: Finish) -> list[Written]:
+        """Write batches over `wire`, `finish`, and commit. Blocks. Raises PyMySQL's errors and EngineError."""
+        if not any(batch.sightings for batch in batches):
+            return write_rejected(wire, batches, finish)
+        writer = self._table_writer(wire, check_botnet_type(batches[0].botnet_type))
+        return writer.write(wire, batches, facts, finish)
 
     def forget(self, botnet_type: str) -> None:
         """Look at the tables of this type again before the next write: they are not what they were."""

@@ -51,9 +51,10 @@ class MysqlLetters:
                 raise UndoneError(written)
 
         try:
-            return await self._sink.write(batch, facts, settle)
+            (written,) = await self._sink.write([batch], facts, settle)
         except UndoneError as undone:
             return undone.written
+        return written
 
     async def refuse(self, letter: int, reason: str) -> None:
         await self._sink.settle(lambda wire: refuse(wire, letter, reason))

@@ -1,7 +1,7 @@
-"""One writer of a MySQL database: a batch a time, tried again where that is safe, refused where it is hopeless."""
+"""One writer of a MySQL database: each write tried again where that is safe, refused where it is hopeless."""
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import pymysql
@@ -34,18 +34,20 @@ class MysqlSink:
     def __init__(self, database: "MysqlDatabase", session: Session) -> None:
         self._database = database
         self._session = session
-        self._suspect: str | None = None
+        self._suspect: Sequence[str] | None = None
 
     def __repr__(self) -> str:
         return f"<MysqlSink {self._session!r}>"
 
-    async def write(self, batch: Batch, facts: Mapping[str, Facts], finish: Finish = nothing_more) -> Written:
-        """Write the batch in one transaction: see `engine.ports.Sink`. `finish` is part of it, and may undo it."""
+    async def write(
+        self, batches: Sequence[Batch], facts: Mapping[str, Facts], finish: Finish = nothing_more
+    ) -> Sequence[Written]:
+        """Write in one transaction: see `engine.ports.Sink`. `finish` is part of it, and may undo it."""
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                written = await self._session.run(lambda wire: self._database.write(wire, batch, facts, finish))
+                written = await self._session.run(lambda wire: self._database.write(wire, batches, facts, finish))
             except (pymysql.err.Error, OSError) as error:
-                await self._recover(error, batch, attempt)
+                await self._recover(error, batches, attempt)
             else:
                 self._suspect = None
                 return written
@@ -61,39 +63,43 @@ class MysqlSink:
                     raise self._database.translate(error) from error
         raise AssertionError("the last attempt returns or raises")
 
-    async def _recover(self, error: Exception, batch: Batch, attempt: int) -> None:
-        """Return when the batch may be tried again at once; raise the engine's error otherwise."""
+    async def _recover(self, error: Exception, batches: Sequence[Batch], attempt: int) -> None:
+        """Return when the batches may be tried again at once; raise the engine's error otherwise."""
         code = error_code(error)
         if code in {ER.NO_SUCH_TABLE, ER.BAD_FIELD_ERROR}:
-            self._database.forget(batch.botnet_type)
+            self._database.forget(batches[0].botnet_type)
             if attempt == 1:
                 return
         if await _pause(error, attempt):
             return
-        if code in {CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST} and await self._is_too_big(batch):
-            raise RejectedError(
-                f"the server hangs up on this batch of {batch.size}, twice, and takes others"
-            ) from error
+        if code in {CR.CR_SERVER_GONE_ERROR, CR.CR_SERVER_LOST} and await self._is_too_big(batches):
+            size = sum(batch.size for batch in batches)
+            raise RejectedError(f"the server hangs up on these {size} records, twice, and takes others") from error
         raise self._database.translate(error) from error
 
-    async def _is_too_big(self, batch: Batch) -> bool:
-        """Whether this batch is why the connection was lost: twice in a row, while the server answers.
+    async def _is_too_big(self, batches: Sequence[Batch]) -> bool:
+        """Whether these batches are why the connection was lost: twice in a row, while the server answers.
 
         A packet larger than something on the way allows shows as a lost connection. Batches that no limit could
         concern are never suspected: their connection was lost for another reason, however often.
         """
-        weight = _ROW_SIZE * len(batch.sightings) + sum(2 * len(rejected.original) for rejected in batch.rejected)
-        again, self._suspect = self._suspect == batch.name, None
-        if weight < _SUSPICIOUS_SIZE:
+        names = [batch.name for batch in batches]
+        again, self._suspect = self._suspect == names, None
+        if sum(map(_weight, batches)) < _SUSPICIOUS_SIZE:
             return False
         with trio.move_on_after(_PROBE_SECONDS):
             try:
                 await self._session.run(lambda wire: wire.number("SELECT 1"))
             except (pymysql.err.Error, OSError):
                 return False
-            self._suspect = None if again else batch.name
+            self._suspect = None if again else names
             return again
         return False
+
+
+def _weight(batch: Batch) -> int:
+    """About how many bytes a batch has on its way to the server."""
+    return _ROW_SIZE * len(batch.sightings) + sum(2 * len(rejected.original) for rejected in batch.rejected)
 
 
 async def _pause(error: Exception, attempt: int) -> bool:

@@ -1,7 +1,7 @@
 """The statements of one write, made to fit the layout of the tables. `s` is the stage (`MYSQL_STAGE`)."""
 # ruff: noqa: S608 - names are checked
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from adapters.sinks.mysql_layout import Layout, Table
 from adapters.sinks.schema import FACT_COLUMNS, TEXT_COLUMNS
@@ -63,15 +63,15 @@ def _changes(t: str, facts: Mapping[str, str], *, touched: bool) -> list[str]:
     ]
 
 
-def insert_communications(layout: Layout, received_at: str) -> str:
-    """Insert the sightings that are not there yet; the affected rows are those inserted. `received_at` is a literal."""
+def insert_communications(layout: Layout) -> str:
+    """Insert the sightings that are not there yet; the affected rows are those inserted."""
     table = layout.communications
     values = {
         "node_id": "n.id",
         "ip": "s.ip",
         "communication_time": "s.seen_at",
         **_staged(table),
-        **_optional(table, {"received_at": received_at, "event_type": "s.event_type", "status": "'active'"}),
+        **_optional(table, {"received_at": "s.received_at", "event_type": "s.event_type", "status": "'active'"}),
     }
     event = table.columns.get("event_type")
     if event is not None and not event.nullable:
@@ -106,15 +106,16 @@ def _known(layout: Layout, newest: int) -> str:
     )
 
 
-def count_known(layout: Layout, newest: int) -> str:
-    """Count the sightings that were there before."""
-    return f"SELECT COUNT(*) {_known(layout, newest)}"
+def select_known(layout: Layout, newest: int) -> str:
+    """The positions of the staged sightings that were there before."""
+    return f"SELECT s.position {_known(layout, newest)}"
 
 
-def subtract_known(layout: Layout, newest: int) -> str:
-    """Take the sightings that were there before off the nodes again."""
+def subtract(layout: Layout, positions: Sequence[int]) -> str:
+    """Take the sightings at these positions off the nodes again."""
+    listed = ",".join(map(str, positions))
     return (
-        f"UPDATE (SELECT s.ip, COUNT(*) AS known {_known(layout, newest)} GROUP BY s.ip) k "
+        f"UPDATE (SELECT ip, COUNT(*) AS known FROM engine_stage WHERE position IN ({listed}) GROUP BY ip) k "
         f"STRAIGHT_JOIN `{layout.nodes.name}` n FORCE INDEX (`{layout.nodes.unique_key('ip')}`) ON n.ip = k.ip "
         "SET n.communication_count = n.communication_count - k.known"
     )

@@ -1,20 +1,21 @@
-"""One write: a batch into MySQL, exactly once, in one transaction.
+"""One write: batches of one botnet type into MySQL, exactly once, in one transaction.
 
-The upsert of the nodes comes first. It locks every node of the batch, in the order of addresses, until the end of the
+The upsert of the nodes comes first. It locks every node of the batches, in the order of addresses, until the end of the
 transaction, so that two writers never work on the same address at the same time; it adds all sightings as if they were
 new. If the insert of the communications then finds some of them there, these are exactly the ones whose id is not
 above the highest of before, and they are taken off again. The sum is checked before the commit.
 """
-# ruff: noqa: S608 - numbers and quoted texts only
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import reduce
 
 import pymysql
 from attrs import field, frozen
 from pymysql.constants import ER
 
 from adapters.sinks import mysql_statements as sql
-from adapters.sinks.grouping import Address, advancing, by_address
+from adapters.sinks.grouping import Address, Key, by_address, keys_of, outdated, shares
 from adapters.sinks.mysql_layout import Layout
 from adapters.sinks.mysql_settling import remove_settled
 from adapters.sinks.schema import check_texts, digest_of
@@ -38,7 +39,7 @@ def nothing_more(_wire: Wire, _written: Written) -> None:
 
 @frozen
 class TableWriter:
-    """Writes batches of one botnet type. Blocking: it is used in the thread of a connection."""
+    """Writes into the tables of one botnet type. Blocking: it is used in the thread of a connection."""
 
     layout: Layout
     _formatter: Formatter = field(init=False, repr=False)
@@ -47,15 +48,16 @@ class TableWriter:
     def _make_formatter(self) -> Formatter:
         return Formatter(self.layout)
 
-    def write(self, wire: Wire, batch: Batch, facts: Mapping[str, Facts], finish: Finish) -> Written:
-        """Write the batch, `finish`, and commit. After an error nothing of it is there and no transaction is open."""
-        return _transaction(wire, lambda: self._write(wire, batch, facts), finish)
+    def write(self, wire: Wire, batches: Sequence[Batch], facts: Mapping[str, Facts], finish: Finish) -> list[Written]:
+        """Write the batches, `finish`, and commit. After an error nothing is there and no transaction is open."""
+        return _transaction(wire, lambda: self._write(wire, batches, facts), finish)
 
-    def _write(self, wire: Wire, batch: Batch, facts: Mapping[str, Facts]) -> Written:
-        addresses = by_address(batch.sightings)
+    def _write(self, wire: Wire, batches: Sequence[Batch], facts: Mapping[str, Facts]) -> list[Written]:
+        addresses = by_address(batches)
         self._check(addresses)
-        written = self._write_sightings(wire, addresses, facts, literal_time(batch.received_at))
-        return _settle(wire, batch, written)
+        check_texts([], [batch.received_at for batch in batches])
+        known = self._write_sightings(wire, addresses, facts) if addresses else set()
+        return _settle(wire, batches, shares(batches, known))
 
     def _check(self, addresses: Sequence[Address]) -> None:
         times = [at for address in addresses for at in (*address.seen, *address.cleanups)]
@@ -68,53 +70,55 @@ class TableWriter:
             )
 
     def _write_sightings(
-        self, wire: Wire, addresses: Sequence[Address], facts: Mapping[str, Facts], received_at: str
-    ) -> int:
-        if not addresses:
-            return 0
+        self, wire: Wire, addresses: Sequence[Address], facts: Mapping[str, Facts]
+    ) -> AbstractSet[Key]:
+        """Return what the database knew before."""
         _stage(wire, self._formatter.rows(addresses, facts))
         rows = sum(len(address.seen) for address in addresses)
         cleanups = {address.ip: address.cleanups for address in addresses if address.cleanups}
         wire.execute(sql.upsert_nodes(self.layout))
         newest = wire.number(sql.newest_communication(self.layout))
-        inserted = wire.execute(sql.insert_communications(self.layout, received_at)) if rows else 0
-        cleaned = self._mark_cleaned(wire, cleanups) if cleanups else 0
-        if not inserted and not cleaned:
+        inserted = wire.execute(sql.insert_communications(self.layout)) if rows else 0
+        stale = self._mark_cleaned(wire, cleanups) if cleanups else set()
+        if not inserted and len(stale) == sum(map(len, cleanups.values())):
             # All of it was there before: not even `updated_at` moves.
             wire.rollback()
-        elif inserted < rows:
-            self._subtract(wire, newest, rows - inserted)
-        return inserted + cleaned
+            return keys_of(addresses)
+        return stale | self._subtract(wire, addresses, newest, rows - inserted) if inserted < rows else stale
 
-    def _subtract(self, wire: Wire, newest: int, known: int) -> None:
-        if wire.number(sql.count_known(self.layout, newest)) != known:
+    def _subtract(self, wire: Wire, addresses: Sequence[Address], newest: int, known: int) -> set[Key]:
+        """Take what was known before off the nodes again; return it."""
+        positions = [int(str(position)) for (position,) in wire.rows(sql.select_known(self.layout, newest))]
+        if len(positions) != known:
             # Somebody writes without locking the nodes first, or deletes.
             raise pymysql.err.OperationalError(ER.CHECKREAD, "another program wrote the same communications meanwhile")
-        wire.execute(sql.subtract_known(self.layout, newest))
+        wire.execute(sql.subtract(self.layout, positions))
+        return _keys_at(addresses, positions)
 
-    def _mark_cleaned(self, wire: Wire, cleanups: Mapping[str, Sequence[str]]) -> int:
+    def _mark_cleaned(self, wire: Wire, cleanups: Mapping[str, Sequence[str]]) -> set[Key]:
+        """Return the reports that were no news."""
         before = {str(ip): None if at is None else str(at) for ip, at in wire.rows(sql.select_cleaned(self.layout))}
-        written = sum(advancing(times, before[ip]) for ip, times in cleanups.items())
-        if written:
+        stale = {(ip, at, True) for ip, times in cleanups.items() for at in outdated(times, before[ip])}
+        if len(stale) < sum(map(len, cleanups.values())):
             wire.execute(sql.mark_cleaned(self.layout))
-        return written
+        return stale
 
 
-def write_rejected(wire: Wire, batch: Batch, finish: Finish) -> Written:
-    """Write a batch that holds rejected records only, `finish`, and commit."""
-    return _transaction(wire, lambda: _settle(wire, batch, 0), finish)
+def write_rejected(wire: Wire, batches: Sequence[Batch], finish: Finish) -> list[Written]:
+    """Write batches that hold rejected records only, `finish`, and commit."""
+    return _transaction(wire, lambda: _settle(wire, batches, [0] * len(batches)), finish)
 
 
-def literal_time(text: str) -> str:
-    """A UTC time as a literal. Raises RejectedError if it is none."""
-    check_texts([], [text])
-    return f"'{text}'"
+def _keys_at(addresses: Sequence[Address], positions: Sequence[int]) -> set[Key]:
+    """The sightings at these positions of the stage, which has a row for each, and one for each mere cleanup."""
+    rows = [(ip, at, False) for ip, seen, _ in addresses for at in (seen or ("",))]
+    return {rows[position] for position in positions}
 
 
-def _transaction(wire: Wire, work: Callable[[], Written], finish: Finish) -> Written:
+def _transaction(wire: Wire, work: Callable[[], list[Written]], finish: Finish) -> list[Written]:
     try:
         written = work()
-        finish(wire, written)
+        finish(wire, reduce(Written.plus, written))
         wire.commit()
     except (pymysql.err.Error, OSError, EngineError):
         if wire.open:
@@ -134,18 +138,26 @@ def _stage(wire: Wire, rows: Sequence[str]) -> None:
         wire.execute(statement)
 
 
-def _settle(wire: Wire, batch: Batch, written: int) -> Written:
-    dead = _write_dead_letters(wire, batch) if batch.rejected else 0
-    duplicates = len(batch.sightings) - written
-    place = f"{_text(batch.source)}, {batch.epoch:d}, {batch.first:d}, {batch.last:d}, {batch.part:d}"
-    counts = f"{batch.size:d}, {written:d}, {duplicates:d}, {len(batch.rejected):d}"
-    wire.execute(
+def _settle(wire: Wire, batches: Sequence[Batch], written: Sequence[int]) -> list[Written]:
+    """Dead letters and ledger rows; what became of each batch."""
+    prefix = (
         "INSERT INTO engine_ledger (source, epoch, `first`, `last`, part, name, botnet_type, "
-        "received, written, duplicates, rejected, created_time) "
-        f"VALUES ({place}, {_text(batch.name)}, {_text(batch.botnet_type[:40])}, {counts}, UTC_TIMESTAMP()) "
-        "ON DUPLICATE KEY UPDATE id = id"
+        "received, written, duplicates, rejected, created_time) VALUES "
     )
-    return Written(written, duplicates, dead)
+    rows = [_ledger_row(batch, new) for batch, new in zip(batches, written, strict=True)]
+    for statement in statements(prefix, rows, " ON DUPLICATE KEY UPDATE id = id", wire.statement_limit):
+        wire.execute(statement)
+    dead = [_write_dead_letters(wire, batch) if batch.rejected else 0 for batch in batches]
+    return [
+        Written(new, len(batch.sightings) - new, letters)
+        for batch, new, letters in zip(batches, written, dead, strict=True)
+    ]
+
+
+def _ledger_row(batch: Batch, written: int) -> bytes:
+    place = f"{_text(batch.source)},{batch.epoch:d},{batch.first:d},{batch.last:d},{batch.part:d}"
+    counts = f"{batch.size:d},{written:d},{len(batch.sightings) - written:d},{len(batch.rejected):d}"
+    return f"{place},{_text(batch.name)},{_text(batch.botnet_type[:40])},{counts},UTC_TIMESTAMP()".encode()
 
 
 def _write_dead_letters(wire: Wire, batch: Batch) -> int:

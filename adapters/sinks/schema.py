@@ -87,6 +87,7 @@ MYSQL_STAGE = f"""CREATE TEMPORARY TABLE IF NOT EXISTS engine_stage (
   ip {_IP} NOT NULL,
   seen_at DATETIME NULL,
   event_type VARCHAR(255) NULL,
+  received_at DATETIME NULL,
   n INT NULL,
   first_seen DATETIME NULL,
   last_seen DATETIME NULL,

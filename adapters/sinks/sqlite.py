@@ -20,7 +20,7 @@ from adapters.sinks.interruptible import interruptible
 from adapters.sinks.schema import check_botnet_type
 from adapters.sinks.sqlite_letters import SqliteLetters
 from adapters.sinks.sqlite_schema import OWN_TABLES
-from adapters.sinks.sqlite_writer import Finish, nothing_more, write_batch
+from adapters.sinks.sqlite_writer import Finish, nothing_more, write_batches
 from engine.audit import Counters, LedgerRow, LedgerTotal
 from engine.dead_letters import DeadLetters
 from engine.delivery import Batch, Start, Trial, Written
@@ -97,9 +97,11 @@ class SqliteDatabase:
         """Open the dead letters."""
         yield SqliteLetters(self)
 
-    async def write(self, batch: Batch, facts: Mapping[str, Facts], finish: Finish = nothing_more) -> Written:
-        """Write one batch in its turn: see `engine.ports.Sink`. `finish` is part of it, and may undo it."""
-        return await self.in_turn(lambda connection: self._write(connection, batch, facts, finish))
+    async def write(
+        self, batches: Sequence[Batch], facts: Mapping[str, Facts], finish: Finish = nothing_more
+    ) -> Sequence[Written]:
+        """Write batches in their turn: see `engine.ports.Sink`. `finish` is part of it, and may undo it."""
+        return await self.in_turn(lambda connection: self._write(connection, batches, facts, finish))
 
     async def record_start(self, source: str, within_seconds: float) -> Start:
         """Note that an engine now owns `source`: see `engine.ports.StartLog`."""
@@ -146,16 +148,17 @@ class SqliteDatabase:
         return []
 
     def _write(
-        self, connection: sqlite3.Connection, batch: Batch, facts: Mapping[str, Facts], finish: Finish
-    ) -> Written:
-        if batch.sightings and batch.botnet_type not in self._present:
-            questions.ensure_tables(connection, check_botnet_type(batch.botnet_type), self._max_botnet_types)
-            self._present.add(batch.botnet_type)
+        self, connection: sqlite3.Connection, batches: Sequence[Batch], facts: Mapping[str, Facts], finish: Finish
+    ) -> list[Written]:
+        botnet_type = batches[0].botnet_type
+        if botnet_type not in self._present and any(batch.sightings for batch in batches):
+            questions.ensure_tables(connection, check_botnet_type(botnet_type), self._max_botnet_types)
+            self._present.add(botnet_type)
         try:
-            return write_batch(connection, batch, facts, finish)
+            return write_batches(connection, batches, facts, finish)
         except sqlite3.OperationalError:
             # Perhaps somebody dropped the table.
-            self._present.discard(batch.botnet_type)
+            self._present.discard(botnet_type)
             raise
 
     async def in_turn(self, work: Callable[[sqlite3.Connection], T]) -> T:
@@ -198,6 +201,6 @@ class SqliteSink:
     def __repr__(self) -> str:
         return f"<SqliteSink {self._database.path}>"
 
-    async def write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
-        """Write the batch in one transaction: see `engine.ports.Sink`."""
-        return await self._database.write(batch, facts)
+    async def write(self, batches: Sequence[Batch], facts: Mapping[str, Facts]) -> Sequence[Written]:
+        """Write in one transaction: see `engine.ports.Sink`."""
+        return await self._database.write(batches, facts)

@@ -44,9 +44,10 @@ class SqliteLetters:
                 raise UndoneError(written)
 
         try:
-            return await self._database.write(batch, facts, settle)
+            (written,) = await self._database.write([batch], facts, settle)
         except UndoneError as undone:
             return undone.written
+        return written
 
     async def refuse(self, letter: int, reason: str) -> None:
         said = reason.encode(errors="replace").decode()

@@ -1,4 +1,4 @@
-"""One write: a batch into SQLite, exactly once, in one transaction.
+"""One write: batches of one botnet type into SQLite, exactly once, in one transaction.
 
 As in MySQL, the nodes are counted as if all sightings were new, and what turns out to have been there before is taken
 off again. SQLite has one writer at a time, so that nothing comes in between.
@@ -7,8 +7,10 @@ off again. SQLite has one writer at a time, so that nothing comes in between.
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import reduce
 
-from adapters.sinks.grouping import Address, advancing, by_address
+from adapters.sinks.grouping import Address, Key, by_address, keys_of, outdated, shares
 from adapters.sinks.schema import FACT_COLUMNS, check_texts, communications_table, digest_of, fact_values, nodes_table
 from adapters.sinks.sqlite_settling import remove_settled
 from engine.delivery import Batch, Written
@@ -27,17 +29,18 @@ def nothing_more(_connection: sqlite3.Connection, _written: Written) -> None:
     """Most writes are whole without."""
 
 
-def write_batch(connection: sqlite3.Connection, batch: Batch, facts: Mapping[str, Facts], finish: Finish) -> Written:
-    """Write the batch, `finish`, and commit; its tables are there. After an error nothing of it is there."""
-    addresses = by_address(batch.sightings)
+def write_batches(
+    connection: sqlite3.Connection, batches: Sequence[Batch], facts: Mapping[str, Facts], finish: Finish
+) -> list[Written]:
+    """Write the batches, `finish`, and commit; their tables are there. After an error nothing of it is there."""
+    addresses = by_address(batches)
     times = [at for address in addresses for at in (*address.seen, *address.cleanups)]
-    check_texts([address.ip for address in addresses], [*times, batch.received_at])
+    check_texts([address.ip for address in addresses], [*times, *(batch.received_at for batch in batches)])
     connection.execute("BEGIN IMMEDIATE")
     try:
-        written = _TypeWriter(connection, batch, facts).write(addresses) if addresses else 0
-        done = Written(written, len(batch.sightings) - written, _write_dead_letters(connection, batch))
-        _write_ledger(connection, batch, written)
-        finish(connection, done)
+        known = _TypeWriter(connection, batches[0].botnet_type, facts).write(addresses) if addresses else set()
+        done = [_settle(connection, *pair) for pair in zip(batches, shares(batches, known), strict=True)]
+        finish(connection, reduce(Written.plus, done))
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
@@ -46,32 +49,37 @@ def write_batch(connection: sqlite3.Connection, batch: Batch, facts: Mapping[str
     return done
 
 
+def _settle(connection: sqlite3.Connection, batch: Batch, written: int) -> Written:
+    """Dead letters and ledger row of a batch; what became of it."""
+    dead = _write_dead_letters(connection, batch) if batch.rejected else 0
+    _write_ledger(connection, batch, written)
+    return Written(written, len(batch.sightings) - written, dead)
+
+
 class _TypeWriter:
-    """Writes the sightings of one batch into the tables of its botnet type."""
+    """Writes sightings into the tables of one botnet type."""
 
-    def __init__(self, connection: sqlite3.Connection, batch: Batch, facts: Mapping[str, Facts]) -> None:
+    def __init__(self, connection: sqlite3.Connection, botnet_type: str, facts: Mapping[str, Facts]) -> None:
         self._connection = connection
-        self._received_at = batch.received_at
         self._facts = facts
-        self._nodes = nodes_table(batch.botnet_type)
-        self._communications = communications_table(batch.botnet_type)
+        self._nodes = nodes_table(botnet_type)
+        self._communications = communications_table(botnet_type)
 
-    def write(self, addresses: Sequence[Address]) -> int:
-        """Return how many sightings were new."""
+    def write(self, addresses: Sequence[Address]) -> AbstractSet[Key]:
+        """Return what was there before."""
         rows = sum(len(address.seen) for address in addresses)
         cleanups = [address for address in addresses if address.cleanups]
         newest: int = self._connection.execute(f"SELECT COALESCE(MAX(id), 0) FROM {self._communications}").fetchone()[0]
         facts = {ip: fact_values(self._facts[ip]) for ip, _, _ in addresses if ip in self._facts}
         self._upsert_nodes(addresses, facts)
         inserted = self._insert_communications(addresses, facts) if rows else 0
-        cleaned = sum(map(self._mark_cleaned, cleanups))
-        if not inserted and not cleaned:
+        stale = {key for address in cleanups for key in self._mark_cleaned(address)}
+        if not inserted and len(stale) == sum(len(address.cleanups) for address in cleanups):
             # All of it was there before: not even `updated_at` moves.
             self._connection.execute("ROLLBACK")
             self._connection.execute("BEGIN IMMEDIATE")
-        elif inserted < rows:
-            self._subtract_known(addresses, newest)
-        return inserted + cleaned
+            return keys_of(addresses)
+        return stale | self._subtract_known(addresses, newest) if inserted < rows else stale
 
     def _upsert_nodes(self, addresses: Sequence[Address], facts: Mapping[str, tuple[object, ...]]) -> None:
         self._connection.executemany(
@@ -96,34 +104,41 @@ class _TypeWriter:
             f"(node_id, ip, communication_time, event_type, received_at, {_FACTS}) "
             f"VALUES ((SELECT id FROM {self._nodes} WHERE ip = ?), ?, ?, ?, ?, {_HOLDERS}) ON CONFLICT DO NOTHING",
             (
-                (ip, ip, seen_at, event_type, self._received_at, *facts.get(ip, _NO_FACTS))
+                (ip, ip, seen_at, event_type, received_at, *facts.get(ip, _NO_FACTS))
                 for ip, seen, _ in addresses
-                for seen_at, event_type in seen.items()
+                for seen_at, (event_type, received_at) in seen.items()
             ),
         )
         return cursor.rowcount
 
-    def _subtract_known(self, addresses: Sequence[Address], newest: int) -> None:
+    def _subtract_known(self, addresses: Sequence[Address], newest: int) -> set[Key]:
         """Take the sightings that were there before off the nodes again: their ids are not above `newest`."""
-        known = f"SELECT 1 FROM {self._communications} WHERE ip = ? AND communication_time = ? AND id <= {newest}"
+        find = f"SELECT 1 FROM {self._communications} WHERE ip = ? AND communication_time = ? AND id <= {newest}"
+        known = [
+            (ip, seen_at)
+            for ip, seen, _ in addresses
+            for seen_at in seen
+            if self._connection.execute(find, (ip, seen_at)).fetchone()
+        ]
         self._connection.executemany(
-            f"UPDATE {self._nodes} SET communication_count = communication_count - 1 WHERE ip = ? AND EXISTS ({known})",
-            ((ip, ip, seen_at) for ip, seen, _ in addresses for seen_at in seen),
+            f"UPDATE {self._nodes} SET communication_count = communication_count - 1 WHERE ip = ?",
+            [(ip,) for ip, _ in known],
         )
+        return {(ip, seen_at, False) for ip, seen_at in known}
 
-    def _mark_cleaned(self, address: Address) -> int:
-        """Move `cleaned_time` forward, and the status with it unless the address was seen later."""
+    def _mark_cleaned(self, address: Address) -> list[Key]:
+        """Move `cleaned_time` forward, and the status with it unless the address was seen later; what was no news."""
         before: str | None = self._connection.execute(
             f"SELECT cleaned_time FROM {self._nodes} WHERE ip = ?", (address.ip,)
         ).fetchone()[0]
-        advances = advancing(address.cleanups, before)
-        if advances:
+        stale = outdated(address.cleanups, before)
+        if len(stale) < len(address.cleanups):
             self._connection.execute(
                 f"UPDATE {self._nodes} SET cleaned_time = ?, updated_at = CURRENT_TIMESTAMP, "
                 "status = CASE WHEN last_seen > ? THEN status ELSE 'cleaned' END WHERE ip = ?",
                 (address.cleanups[-1], address.cleanups[-1], address.ip),
             )
-        return advances
+        return [(address.ip, at, True) for at in stale]
 
 
 _NEWER = "excluded.communication_count > 0 AND (last_seen IS NULL OR excluded.last_seen > last_seen)"

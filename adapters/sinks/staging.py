@@ -8,14 +8,15 @@ commas and texts stand in quotes. What describes an address is formatted once an
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
-from adapters.sinks.grouping import Address
+from adapters.sinks.grouping import Address, Seen
 from adapters.sinks.mysql_layout import Layout
 from adapters.sinks.schema import FACT_COLUMNS, TEXT_COLUMNS
 from engine.errors import RejectedError
 from engine.sighting import Facts
 
 STAGE_COLUMNS = (
-    "position", "ip", "seen_at", "event_type", "n", "first_seen", "last_seen", "cleaned_at", *FACT_COLUMNS,
+    "position", "ip", "seen_at", "event_type", "received_at", "n", "first_seen", "last_seen", "cleaned_at",
+    *FACT_COLUMNS,
 )  # fmt: skip
 LOAD = (
     "LOAD DATA LOCAL INFILE 'rows' INTO TABLE engine_stage CHARACTER SET utf8mb4 FIELDS TERMINATED BY ',' "
@@ -64,6 +65,7 @@ class Formatter:
             _Literals(layout, column) for column in TEXT_COLUMNS
         )
         self._event = _Literals(layout, "event_type")
+        self._seen: dict[Seen, str] = {}
         self._facts: dict[Facts, str] = {}
 
     def rows(self, addresses: Sequence[Address], facts: Mapping[str, Facts]) -> list[str]:
@@ -74,15 +76,23 @@ class Formatter:
             known = self._fact_fields(facts.get(ip, unknown))
             cleaned = f"'{cleanups[-1]}'" if cleanups else "NULL"
             if not seen:
-                rows.append(f"{len(rows)},'{ip}',NULL,NULL,0,NULL,NULL,{cleaned},{known}")
+                rows.append(f"{len(rows)},'{ip}',NULL,NULL,NULL,0,NULL,NULL,{cleaned},{known}")
                 continue
             # What stands in the head only; the times ascend.
             first, last = next(iter(seen)), next(reversed(seen))
             summary = f"{len(seen)},'{first}','{last}',{cleaned}"
-            for seen_at, event in seen.items():
-                rows.append(f"{len(rows)},'{ip}','{seen_at}',{self._event[event]},{summary},{known}")
+            for seen_at, kept in seen.items():
+                rows.append(f"{len(rows)},'{ip}','{seen_at}',{self._seen_fields(kept)},{summary},{known}")
                 summary = "NULL,NULL,NULL,NULL"
         return rows
+
+    def _seen_fields(self, seen: Seen) -> str:
+        known = self._seen.get(seen)
+        if known is None:
+            if len(self._seen) >= _REMEMBERED:
+                self._seen.clear()
+            known = self._seen[seen] = f"{self._event[seen.event_type]},'{seen.received_at}'"
+        return known
 
     def _fact_fields(self, facts: Facts) -> str:
         """The literals of `FACT_COLUMNS`; written out, because it is the hottest line of the sink."""

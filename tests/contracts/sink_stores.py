@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from adapters.sinks import mysql, sqlite
 from adapters.sinks.database import Database
 from engine.delivery import Batch, Written
+from engine.ports import Sink
 from engine.sighting import Facts, Rejected, Sighting
 from tests.servers.mariadb import MariaDbServer
 
@@ -149,4 +150,10 @@ def cleanup(ip: str, at: str) -> Sighting:
 async def write(database: Database, batch: Batch, facts: Mapping[str, Facts] | None = None) -> Written:
     """Write one batch with a writer of its own."""
     async with database.writer() as sink:
-        return await sink.write(batch, facts or {})
+        return await write_with(sink, batch, facts)
+
+
+async def write_with(sink: Sink, batch: Batch, facts: Mapping[str, Facts] | None = None) -> Written:
+    """Write one batch."""
+    (written,) = await sink.write([batch], facts or {})
+    return written

@@ -4,10 +4,12 @@ import random
 
 import pytest
 import trio
+from attrs import evolve
 
 from engine.delivery import Cursor, Delivery
 from engine.ports import Queue
-from tests.contracts.queue_worlds import QueueWorld, page, records
+from engine.sighting import Rejected
+from tests.contracts.queue_worlds import MemoryWorld, QueueWorld, page, records
 
 THREE = page(Cursor(), [1, 2, 3])
 MORE = page(THREE.end, [4, 5])
@@ -23,6 +25,20 @@ async def test_claims_come_in_order_and_no_more_than_asked(world: QueueWorld) ->
         assert [delivery.attempt for delivery in first] == [1, 1]
         assert records(await queue.claim(2, 0)) == [3]
         assert not await queue.claim(2, 0)
+
+
+async def test_a_claim_of_large_deliveries_is_a_small_one(world: QueueWorld) -> None:
+    """However many are asked for, no claim brings much more than a mebibyte into memory, and none is passed over."""
+    if isinstance(world, MemoryWorld):
+        pytest.skip("what is in its memory is there already")
+    original = b"x" * 64 * 1024
+    letters = [Rejected(str(number), "fetch", "no ip", original) for number in range(1, 10)]
+    intake = page(Cursor(), [1, 2, 3])
+    intake = evolve(intake, batches=[evolve(batch, sightings=[], rejected=letters) for batch in intake.batches])
+    async with world.open() as queue:
+        await queue.put(intake)
+        claimed = [await queue.claim(1000, 0) for _ in range(3)]
+        assert [[delivery.batch.first for delivery in each] for each in claimed] == [[1, 2], [3], []]
 
 
 async def test_a_delivery_is_on_lease_to_one_engine(world: QueueWorld) -> None:

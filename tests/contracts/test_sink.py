@@ -1,10 +1,13 @@
 """The contract of every sink: `engine.ports.Sink` and `adapters.sinks.database.Database`, on real databases."""
 
+import itertools
 from collections.abc import AsyncIterator, Iterator
+from functools import reduce
 from random import Random
 
 import pytest
 import trio
+from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +29,7 @@ from tests.contracts.sink_stores import (
     fresh_type,
     online,
     write,
+    write_with,
 )
 from tests.servers.mariadb import MariaDbServer
 
@@ -131,8 +135,62 @@ async def test_any_sequence_of_batches_comes_to_what_their_set_says(
     deliveries = batches + again.sample(batches, len(batches) // 2)
     async with store.open() as database, database.writer() as sink:
         for sightings in deliveries:
-            assert await sink.write(batch_of(sightings, kind), {}) == model.write(sightings)
+            assert await write_with(sink, batch_of(sightings, kind)) == model.write(sightings)
     check(store, kind, model)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(groups=st.lists(BATCHES, min_size=1, max_size=3), again=st.randoms(use_true_random=False))
+async def test_batches_written_together_come_to_the_same(
+    store: Store, groups: list[list[list[Sighting]]], again: Random
+) -> None:
+    """The tables are those of the whole set; each batch has its own account, and together they are that of one."""
+    kind, model = fresh_type(), Model()
+    first = itertools.count(1, 100)
+    async with store.open() as database, database.writer() as sink:
+        for parts in groups + again.sample(groups, len(groups) // 2):
+            batches = [batch_of(part, kind, first=next(first), source=kind) for part in parts]
+            alone = Model()
+            alone.seen = {ip: set(times) for ip, times in model.seen.items()}
+            answers = await sink.write(batches, {})
+            assert reduce(Written.plus, answers) == model.write([seen for part in parts for seen in part])
+            for part, answer in zip(parts, answers, strict=True):
+                if not any(seen.cleanup for seen in part):
+                    assert answer == alone.write(part)
+                else:
+                    alone.write([seen for seen in part if not seen.cleanup])
+            rows = await database.ledger_rows([batch.name for batch in batches])
+            assert sorted((row.name, row.written, row.duplicates) for row in rows) == sorted(
+                (batch.name, answer.written, answer.duplicates) for batch, answer in zip(batches, answers, strict=True)
+            )
+    check(store, kind, model)
+
+
+async def test_a_bad_batch_rejects_those_beside_it_and_nothing_is_there(
+    store: Store, database: Database, kind: str
+) -> None:
+    """All or nothing: rows, dead letters and ledger rows of every batch."""
+    good = batch_of([online("1.2.3.4", DAY + "08:00:00")], kind, source=kind)
+    await write(database, good)
+    fine = batch_of([online("5.6.7.8", DAY + "08:00:00")], kind, source=kind, first=5)
+    bad = batch_of([online("5.6.7.9", DAY + "08:00:00", "half a pair \ud800")], kind, source=kind, first=9)
+    async with database.writer() as sink:
+        with pytest.raises(RejectedError):
+            await sink.write([fine, bad], {})
+        assert await sink.write([fine, good], {}) == [Written(1, 0, 0), Written(0, 1, 0)]
+    assert len(store.rows(f"SELECT 1 FROM engine_ledger WHERE source = '{kind}'")) == 2
+
+
+async def test_every_sighting_keeps_when_its_own_batch_was_received(
+    store: Store, database: Database, kind: str
+) -> None:
+    """Batches of different pages share a transaction and no time."""
+    early = evolve(batch_of([online("1.2.3.4", DAY + "08:00:00")], kind), received_at=DAY + "09:00:00")
+    late = evolve(batch_of([online("1.2.3.4", DAY + "08:01:00")], kind, first=2), received_at=DAY + "10:00:00")
+    async with database.writer() as sink:
+        await sink.write([early, late], {})
+    rows = store.rows(f"SELECT communication_time, received_at FROM botnet_communications_{kind} ORDER BY 1")
+    assert rows == [(DAY + "08:00:00", DAY + "09:00:00"), (DAY + "08:01:00", DAY + "10:00:00")]
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -146,7 +204,7 @@ async def test_sightings_and_cleanups_commute(store: Store, sightings: list[Sigh
         order.shuffle(sightings)
         async with store.open() as database, database.writer() as sink:
             for sighting in sightings:
-                await sink.write(batch_of([sighting], kind), {})
+                await write_with(sink, batch_of([sighting], kind))
         check(store, kind, model)
 
 
@@ -206,14 +264,16 @@ async def test_a_bad_record_rejects_its_batch_and_nothing_of_it_is_there(
     """The error says that the data is the cause, and neither rows nor ledger know of the batch."""
     good = online("5.6.7.8", DAY + "08:00:00")
     async with database.writer() as sink:
-        await sink.write(batch_of([good], kind, source=kind), {})
+        await write_with(sink, batch_of([good], kind, source=kind))
         with pytest.raises(RejectedError) as caught:
-            await sink.write(batch_of([online("5.6.7.9", DAY + "08:00:00"), sighting], kind, source=kind, first=2), {})
+            await write_with(
+                sink, batch_of([online("5.6.7.9", DAY + "08:00:00"), sighting], kind, source=kind, first=2)
+            )
         assert caught.value.certain
         assert store.rows(f"SELECT ip FROM botnet_communications_{kind}") == [("5.6.7.8",)]
         assert store.rows(f"SELECT ip FROM botnet_nodes_{kind}") == [("5.6.7.8",)]
         assert store.rows(f"SELECT received FROM engine_ledger WHERE source = '{kind}'") == [(1,)]
-        assert await sink.write(batch_of([good], kind, source=kind), {}) == Written(0, 1, 0)
+        assert await write_with(sink, batch_of([good], kind, source=kind)) == Written(0, 1, 0)
 
 
 @pytest.mark.parametrize("name", ["", "Ramnit", "a b", "x" * 41, "ramnit\n", "x`y", "ünder"])
@@ -329,7 +389,7 @@ async def test_concurrent_writers_on_the_same_addresses(store: Store, database: 
     async def work(share: list[Batch]) -> None:
         async with database.writer() as sink:
             for batch in share:
-                answers.append(await sink.write(batch, {}))  # noqa: PERF401 - the model counts the answers of all
+                answers.append(await write_with(sink, batch))  # noqa: PERF401 - the model counts the answers of all
 
     async with trio.open_nursery() as nursery:
         for n in range(6):
@@ -347,8 +407,8 @@ async def test_a_cancelled_write_is_whole_or_absent(store: Store, database: Data
             sightings = [online(f"10.0.{k}.1", f"{DAY}08:{n:02}:{k % 60:02}") for k in range(100)]
             model.write(sightings)
             with trio.move_on_after(n / 2000):
-                await sink.write(batch_of(sightings, kind, first=n * 100), {})
-            await sink.write(batch_of(sightings, kind, first=n * 100), {})
+                await write_with(sink, batch_of(sightings, kind, first=n * 100))
+            await write_with(sink, batch_of(sightings, kind, first=n * 100))
     check(store, kind, model)
 
 

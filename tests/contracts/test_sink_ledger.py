@@ -21,6 +21,7 @@ from tests.contracts.sink_stores import (
     fresh_type,
     online,
     write,
+    write_with,
 )
 from tests.servers.mariadb import MariaDbServer
 
@@ -84,7 +85,7 @@ async def test_hundreds_of_names_at_once(database: Database, kind: str) -> None:
     ]
     async with database.writer() as sink:
         for one in batches:
-            await sink.write(one, {})
+            await write_with(sink, one)
     rows = await database.ledger_rows([one.name for one in batches])
     assert {row.name for row in rows} == {one.name for one in batches}
     assert len(rows) == 500

@@ -17,7 +17,17 @@ from engine.delivery import Batch, Written
 from engine.errors import ConfigError, RejectedError, UnavailableError
 from engine.ports import Sink
 from engine.sighting import Facts, Rejected, Sighting
-from tests.contracts.sink_stores import MariaDbStore, Model, batch_of, check, cleanup, fresh_type, online, write
+from tests.contracts.sink_stores import (
+    MariaDbStore,
+    Model,
+    batch_of,
+    check,
+    cleanup,
+    fresh_type,
+    online,
+    write,
+    write_with,
+)
 from tests.servers.mariadb import MariaDbServer
 
 DAY = "2026-11-20 "
@@ -68,7 +78,7 @@ async def write_until_taken(sink: Sink, batch: Batch) -> Written:
     """Call again for as long as the server is away, as the engine does."""
     while True:
         try:
-            return await sink.write(batch, {})
+            return await write_with(sink, batch)
         except UnavailableError:
             await trio.sleep(0.05)
 
@@ -81,12 +91,12 @@ async def test_a_write_to_a_frozen_server_is_cancelled_at_once(
     batch = batch_of(many(500), kind)
     async with store.open() as database, database.writer() as sink:
         if warm:
-            await sink.write(batch_of([online("9.9.9.9", DAY + "00:00:00")], kind), {})
+            await write_with(sink, batch_of([online("9.9.9.9", DAY + "00:00:00")], kind))
         server.pause()
         try:
             began = trio.current_time()
             with trio.move_on_after(0.3) as scope:
-                await sink.write(batch, {})
+                await write_with(sink, batch)
             took = trio.current_time() - began
         finally:
             server.resume()
@@ -105,7 +115,7 @@ async def test_closing_a_writer_of_a_frozen_server_takes_a_second_at_most(
     """The good-bye is a packet that nobody needs to read."""
     async with store.open() as database:
         async with database.writer() as sink:
-            await sink.write(batch_of(many(1), kind), {})
+            await write_with(sink, batch_of(many(1), kind))
             server.pause()
             began = trio.current_time()
         took = trio.current_time() - began
@@ -225,9 +235,9 @@ async def test_tables_that_cannot_count_exactly_are_not_written(
 async def test_tables_dropped_meanwhile_are_made_again(store: MariaDbStore, kind: str) -> None:
     """A missing table costs one look, not the run."""
     async with store.open() as database, database.writer() as sink:
-        await sink.write(batch_of(many(3), kind), {})
+        await write_with(sink, batch_of(many(3), kind))
         store.rows(f"DROP TABLE botnet_communications_{kind}, botnet_nodes_{kind}")
-        assert await sink.write(batch_of(many(3), kind), {}) == Written(3, 0, 0)
+        assert await write_with(sink, batch_of(many(3), kind)) == Written(3, 0, 0)
 
 
 async def test_a_time_that_does_not_exist_rejects_the_batch(store: MariaDbStore, kind: str) -> None:
@@ -271,12 +281,12 @@ async def test_a_batch_that_the_way_does_not_take_is_rejected_the_second_time(
         async with mysql.open_database(f"mysql://root@127.0.0.1:{port}/faults") as database, database.writer() as sink:
             batch = batch_of(many(2000, minute=1), kind)
             with pytest.raises(UnavailableError):
-                await sink.write(batch, {})
+                await write_with(sink, batch)
             with pytest.raises(RejectedError) as caught:
-                await sink.write(batch, {})
+                await write_with(sink, batch)
             assert caught.value.certain
             half = batch_of(many(200, minute=1), kind)
-            assert await sink.write(half, {}) == Written(200, 0, 0)
+            assert await write_with(sink, half) == Written(200, 0, 0)
         nursery.cancel_scope.cancel()
 
 
@@ -329,10 +339,10 @@ async def test_rights_that_are_missing_are_named(server: MariaDbServer, store: M
     store.rows(f"GRANT SELECT, INSERT, CREATE TEMPORARY TABLES ON faults.* TO {user}@'%'")
     async with mysql.open_database(url) as database, database.writer() as sink:
         with pytest.raises(UnavailableError, match="GRANT UPDATE ON `faults`") as caught:
-            await sink.write(batch_of(many(1, minute=1), kind), {})
+            await write_with(sink, batch_of(many(1, minute=1), kind))
         assert user in str(caught.value)
         with pytest.raises(UnavailableError, match="GRANT CREATE ON `faults`"):
-            await sink.write(batch_of(many(1), kind + "new"), {})
+            await write_with(sink, batch_of(many(1), kind + "new"))
         store.rows(f"GRANT UPDATE, CREATE ON faults.* TO {user}@'%'")
         assert await write_until_taken(sink, batch_of(many(1, minute=1), kind)) == Written(1, 0, 0)
         assert await write_until_taken(sink, batch_of(many(1), kind + "new")) == Written(1, 0, 0)
@@ -403,8 +413,8 @@ async def test_a_deadlock_is_tried_again(server: MariaDbServer, store: MariaDbSt
         other.commit()
 
     async with store.open() as database, database.writer() as sink:
-        await sink.write(batch_of(many(300), kind), {})
-        await sink.write(batch_of(sightings, kind, first=400), {})
+        await write_with(sink, batch_of(many(300), kind))
+        await write_with(sink, batch_of(sightings, kind, first=400))
         model.write([*many(300), *sightings])
         with closing(server.connect("faults")) as other, other.cursor() as cursor:
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")  # or it locks all that it reads
@@ -413,7 +423,7 @@ async def test_a_deadlock_is_tried_again(server: MariaDbServer, store: MariaDbSt
             later = [online(sighting.ip, DAY + "09:00:00") for sighting in sightings]
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(trio.to_thread.run_sync, lock_the_other_way)
-                assert await sink.write(batch_of(later, kind, first=500), {}) == model.write(later)
+                assert await write_with(sink, batch_of(later, kind, first=500)) == model.write(later)
             cursor.execute("SHOW ENGINE INNODB STATUS")
             assert "LATEST DETECTED DEADLOCK" in str(cursor.fetchall())
     check(store, kind, model)
@@ -425,7 +435,7 @@ async def test_rows_of_a_program_that_locks_no_nodes_are_noticed(
     """Its row appears in the middle of a write: what does not add up is rolled back and counted anew."""
     sighting = online("1.2.3.4", DAY + "09:00:00")
     async with store.open() as database, database.writer() as sink:
-        await sink.write(batch_of([online("1.2.3.4", DAY + "08:00:00")], kind), {})
+        await write_with(sink, batch_of([online("1.2.3.4", DAY + "08:00:00")], kind))
 
         def commit_in_the_middle() -> None:
             waiting = "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
@@ -441,7 +451,7 @@ async def test_rows_of_a_program_that_locks_no_nodes_are_noticed(
             )
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(trio.to_thread.run_sync, commit_in_the_middle)
-                assert await sink.write(batch_of([sighting], kind, first=2), {}) == Written(0, 1, 0)
+                assert await write_with(sink, batch_of([sighting], kind, first=2)) == Written(0, 1, 0)
     assert store.rows(f"SELECT communication_count FROM botnet_nodes_{kind}") == [(1,)]
 
 
@@ -470,6 +480,6 @@ async def test_a_connection_that_the_server_closed_meanwhile_costs_nothing(
 ) -> None:
     """An idle writer whose connection timed out, or whose server was restarted, connects anew without an outage."""
     async with store.open() as database, database.writer() as sink:
-        await sink.write(batch_of(many(1), kind), {})
+        await write_with(sink, batch_of(many(1), kind))
         await trio.to_thread.run_sync(server.restart)
-        assert await sink.write(batch_of(many(1, minute=1), kind), {}) == Written(1, 0, 0)
+        assert await write_with(sink, batch_of(many(1, minute=1), kind)) == Written(1, 0, 0)

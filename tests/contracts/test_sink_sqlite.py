@@ -11,7 +11,7 @@ from adapters.sinks import sqlite
 from engine.delivery import Written
 from engine.errors import ConfigError, RejectedError, UnavailableError
 from engine.sighting import Facts
-from tests.contracts.sink_stores import batch_of, online, write
+from tests.contracts.sink_stores import batch_of, online, write, write_with
 
 SEEN_AT = "2026-11-20 08:00:00"
 
@@ -55,12 +55,12 @@ async def test_a_table_dropped_meanwhile_is_made_again(tmp_path: Path) -> None:
     """The write that finds it missing is unavailable, the next one makes it."""
     async with sqlite.open_database(f"sqlite:///{tmp_path / 'x.db'}") as database, database.writer() as sink:
         batch = batch_of([online("1.2.3.4", SEEN_AT)], "x")
-        await sink.write(batch, {})
+        await write_with(sink, batch)
         with closing(sqlite3.connect(tmp_path / "x.db")) as other:
             other.execute("DROP TABLE botnet_communications_x")
         with pytest.raises(UnavailableError, match="no such table"):
-            await sink.write(batch, {})
-        assert await sink.write(batch, {}) == Written(1, 0, 0)
+            await write_with(sink, batch)
+        assert await write_with(sink, batch) == Written(1, 0, 0)
         assert "x.db" in repr(sink)
 
 

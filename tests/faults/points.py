@@ -96,10 +96,10 @@ def poison(ip: str) -> None:
     """Die of -9 whenever a sighting of this address is about to be written."""
     write: Write = MysqlSink.write
 
-    async def wrapped(sink: MysqlSink, batch: Batch, *args: object) -> Written:
-        if any(sighting.ip == ip for sighting in batch.sightings):
+    async def wrapped(sink: MysqlSink, batches: Sequence[Batch], *args: object) -> Sequence[Written]:
+        if any(sighting.ip == ip for batch in batches for sighting in batch.sightings):
             os.kill(os.getpid(), signal.SIGKILL)
-        return await write(sink, batch, *args)
+        return await write(sink, batches, *args)
 
     setattr(MysqlSink, "write", wrapped)  # noqa: B010 - a type checker would rather not see it
 
@@ -152,14 +152,14 @@ def _committing(commit: Callable[[Wire], None], asking: Asking) -> Callable[[Wir
     return wrapped
 
 
-Write = Callable[..., Awaitable[Written]]
+Write = Callable[..., Awaitable[Sequence[Written]]]
 
 
 def _writing(write: Write, asking: Asking) -> Write:
-    async def wrapped(sink: MysqlSink, batch: Batch, *args: object) -> Written:
+    async def wrapped(sink: MysqlSink, batches: Sequence[Batch], *args: object) -> Sequence[Written]:
         if asking.reach("write.before") == REFUSE:
             raise RejectedError("refused by the test", certain=False)
-        written = await write(sink, batch, *args)
+        written = await write(sink, batches, *args)
         asking.reach("write.after")
         return written
 

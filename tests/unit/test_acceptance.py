@@ -35,15 +35,16 @@ def read(rules: Rules | None = None, /, **changes: object) -> Accepted:
 
 def test_a_good_record_is_a_sighting() -> None:
     """Every field of a good record arrives."""
-    assert read(event_type="beacon") == Accepted(
-        "ramnit", Sighting("152.140.34.95", "2026-11-20 00:00:01", 7, cleanup=False, event_type="beacon")
+    assert read(event_type="beacon") == (
+        "ramnit",
+        Sighting("152.140.34.95", "2026-11-20 00:00:01", 7, cleanup=False, event_type="beacon"),
     )
 
 
 def test_cleanup_is_told_apart() -> None:
     """log_type decides; without one a record is a sighting."""
-    assert read(log_type="cleanup").sighting.cleanup
-    assert not read(log_type=None).sighting.cleanup
+    assert read(log_type="cleanup")[1].cleanup
+    assert not read(log_type=None)[1].cleanup
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,29 @@ async def test_a_small_database_batch_size_cuts_deliveries(autojump_clock: MockC
     assert world.database.writes == ["s:0:1-5:0[0:2]", "s:0:1-5:0[2:4]", "s:0:1-5:0[4:5]"]
 
 
+async def test_small_deliveries_share_a_transaction(autojump_clock: MockClock) -> None:
+    """Each is written, acknowledged and accounted for on its own, and they are committed together."""
+    world = World()
+    fill(world)
+    await world.run(workers=0)
+    assert len(world.store.deliveries) == 5
+    assert (await world.run()).written == 23
+    assert world.database.transactions == 1
+    assert len(world.database.ledger) == 5
+
+
+async def test_a_bad_record_costs_the_deliveries_beside_it_nothing(autojump_clock: MockClock) -> None:
+    """Refused together, they are tried one by one, in the same pass and under the same attempt."""
+    world = World()
+    fill(world)
+    await world.run(workers=0)
+    world.database.refuses = refuse("8.8.0.7", certain=False)
+    with capture_logs() as logs:
+        assert (await world.run()).written == 22
+    failed = [line["delivery"] for line in logs if line["event"] == "batch failed, trying again later"]
+    assert set(failed) == {"2"}
+
+
 def refuse(ip: str, *, certain: bool = True) -> Callable[[Batch], RejectedError | None]:
     """A database that does not take one address."""
     return lambda batch: (
@@ -168,6 +191,7 @@ async def test_an_outage_costs_waiting_and_nothing_else(what: str, autojump_cloc
 async def test_a_soft_stop_finishes_what_is_in_hand(autojump_clock: MockClock) -> None:
     """The write under way ends, nothing new is begun, and the rest is done at the next start."""
     world = World()
+    world.settings = evolve(world.settings, worker=evolve(world.settings.worker, db_batch_size=5))
     fill(world, 40)
     world.database.latency_seconds = 2
     stop = trio.Event()

@@ -79,9 +79,12 @@ class Database:
     deadly: set[LetterKey] = field(factory=set)
     _flaky: set[str] = field(factory=set)
 
-    def write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
+    def write(self, batches: Sequence[Batch], facts: Mapping[str, Facts]) -> list[Written]:
         """All or nothing. Raises RejectedError."""
-        self._judge(batch)
+        self._judge(batches)
+        return [self._write(batch, facts) for batch in batches]
+
+    def _write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
         for seen in batch.sightings:
             if facts[seen.ip] != facts_of(seen.ip):
                 self.weather.broken(f"{seen.ip} was given the facts of another address: {facts[seen.ip]}")
@@ -97,9 +100,14 @@ class Database:
         self.ledger.setdefault(batch.name, LedgerRow(batch.size, written, len(batch.rejected)))
         return written
 
-    def _judge(self, batch: Batch) -> None:
-        if batch.size > self.row_limit:
-            raise RejectedError(f"{batch.size} records are too many")
+    def _judge(self, batches: Sequence[Batch]) -> None:
+        size = sum(batch.size for batch in batches)
+        if size > self.row_limit:
+            raise RejectedError(f"{size} records are too many")
+        for batch in batches:
+            self._judge_alone(batch)
+
+    def _judge_alone(self, batch: Batch) -> None:
         ips = [seen.ip for seen in batch.sightings]
         texts = [*ips, *(letter.original.decode() for letter in batch.rejected)]
         if any(UNSTORABLE in text for text in texts):

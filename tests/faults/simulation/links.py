@@ -27,11 +27,12 @@ class DatabaseLink:
         """Open a writer."""
         yield self
 
-    async def write(self, batch: Batch, facts: Mapping[str, Facts]) -> Written:
-        async def write() -> Written:
-            return self.database.write(batch, facts)
+    async def write(self, batches: Sequence[Batch], facts: Mapping[str, Facts]) -> Sequence[Written]:
+        async def write() -> Sequence[Written]:
+            return self.database.write(batches, facts)
 
-        return await self.wire.call(self.database.server, f"write {batch.name}", write, late=write)
+        names = " ".join(batch.name for batch in batches)
+        return await self.wire.call(self.database.server, f"write {names}", write, late=write)
 
     async def record_start(self, source: str, within_seconds: float) -> Start:
         async def record() -> Start:

@@ -1,6 +1,6 @@
 """Bugs that an engine like this one could have, planted one at a time: the simulation must catch every one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 
 import pytest
@@ -117,9 +117,9 @@ def release_counts(patch: pytest.MonkeyPatch) -> None:
 def outage_costs_attempts(patch: pytest.MonkeyPatch) -> None:
     """A database that is away is taken for a delivery that failed."""
 
-    async def impatient(self: DatabaseLink, batch: Batch, facts: Mapping[str, Facts]) -> Written:
+    async def impatient(self: DatabaseLink, batches: Sequence[Batch], facts: Mapping[str, Facts]) -> Sequence[Written]:
         try:
-            return await write(self, batch, facts)
+            return await write(self, batches, facts)
         except UnavailableError as error:
             raise RejectedError(str(error), certain=False) from error
 
@@ -136,10 +136,10 @@ def repeats_counted(patch: pytest.MonkeyPatch) -> None:
     """A sighting that was written before is counted again."""
     write = Database.write
 
-    def twice(self: Database, batch: Batch, facts: Mapping[str, Facts]) -> Written:
+    def twice(self: Database, batches: Sequence[Batch], facts: Mapping[str, Facts]) -> list[Written]:
         known = set(self.rows)
-        written = write(self, batch, facts)
-        keys = {RowKey(batch.botnet_type, seen.ip, seen.seen_at) for seen in batch.sightings}
+        written = write(self, batches, facts)
+        keys = {RowKey(batch.botnet_type, seen.ip, seen.seen_at) for batch in batches for seen in batch.sightings}
         self.count(sorted(keys & known))
         return written
 

@@ -1,9 +1,12 @@
-"""What a batch says of each address."""
+"""What batches say of each address, and which of them said it first."""
+
+from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sinks.grouping import advancing, by_address
+from adapters.sinks.grouping import by_address, keys_of, outdated, shares
+from engine.delivery import Batch
 from engine.sighting import Sighting
 
 SIGHTINGS = st.lists(
@@ -14,21 +17,44 @@ SIGHTINGS = st.lists(
 )  # fmt: skip
 
 
-@given(SIGHTINGS)
-def test_addresses_and_times_ascend_and_nothing_is_lost(sightings: list[Sighting]) -> None:
-    """Every distinct sighting and cleanup is there once, in the order in which locks are taken."""
-    addresses = by_address(sightings)
-    assert [address.ip for address in addresses] == sorted({s.ip for s in sightings})
+BATCHES = st.lists(SIGHTINGS, min_size=1, max_size=4)
+
+
+def batches_of(parts: Sequence[Sequence[Sighting]]) -> list[Batch]:
+    """A batch of each part, received at its number."""
+    return [Batch("s", 0, n, n, 0, str(n), "kind", part) for n, part in enumerate(parts)]
+
+
+@given(BATCHES)
+def test_addresses_and_times_ascend_and_nothing_is_lost(parts: list[list[Sighting]]) -> None:
+    """Every distinct sighting and cleanup is there once, in the order in which locks are taken; the first is kept."""
+    said = [(str(n), s) for n, part in enumerate(parts) for s in part]
+    addresses = by_address(batches_of(parts))
+    assert [address.ip for address in addresses] == sorted({s.ip for _, s in said})
     for ip, seen, cleanups in addresses:
-        assert list(seen) == sorted({s.seen_at for s in sightings if s.ip == ip and not s.cleanup})
-        assert cleanups == sorted({s.seen_at for s in sightings if s.ip == ip and s.cleanup})
-        for seen_at, event in seen.items():
-            assert (
-                event == next(s for s in sightings if (s.ip, s.seen_at, s.cleanup) == (ip, seen_at, False)).event_type
-            )
+        assert list(seen) == sorted({s.seen_at for _, s in said if s.ip == ip and not s.cleanup})
+        assert cleanups == sorted({s.seen_at for _, s in said if s.ip == ip and s.cleanup})
+        for seen_at, kept in seen.items():
+            first = next((at, s.event_type) for at, s in said if (s.ip, s.seen_at, s.cleanup) == (ip, seen_at, False))
+            assert (kept.received_at, kept.event_type) == first
+
+
+@given(BATCHES, st.sets(st.integers(0, 30)))
+def test_each_sighting_is_new_in_one_batch_at_most(parts: list[list[Sighting]], known_places: set[int]) -> None:
+    """The shares add up to what was not known, and each is what its batch says first."""
+    batches = batches_of(parts)
+    keys = sorted(keys_of(by_address(batches)))
+    known = {key for place, key in enumerate(keys) if place in known_places}
+    counts = shares(batches, known)
+    assert sum(counts) == len(keys) - len(known)
+    met = set(known)
+    for batch, count in zip(batches, counts, strict=True):
+        said = {(s.ip, s.seen_at, s.cleanup) for s in batch.sightings}
+        assert count == len(said - met)
+        met |= said
 
 
 @given(st.sets(st.sampled_from("abcdef")), st.sampled_from([None, *"abcdef"]))
-def test_only_reports_later_than_the_stored_one_advance(reports: set[str], stored: str | None) -> None:
-    """Taken in turn, each later report moves the time forward once."""
-    assert advancing(sorted(reports), stored) == sum(report > (stored or "") for report in reports)
+def test_only_reports_later_than_the_stored_one_are_news(reports: set[str], stored: str | None) -> None:
+    """Those up to the stored one are outdated; without one, none is."""
+    assert outdated(sorted(reports), stored) == sorted(at for at in reports if at <= (stored or ""))

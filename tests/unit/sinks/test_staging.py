@@ -1,6 +1,7 @@
 """The bytes of a batch."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pymysql
 import pytest
@@ -10,8 +11,14 @@ from hypothesis import strategies as st
 from adapters.sinks.grouping import by_address
 from adapters.sinks.mysql_layout import Column, Layout, Table
 from adapters.sinks.staging import STAGE_COLUMNS, Formatter, encode, number, quote, statements
+from engine.delivery import Batch
 from engine.errors import RejectedError
 from engine.sighting import Facts, Sighting
+
+
+def batch_of(sightings: Sequence[Sighting]) -> Batch:
+    """A batch that was received at `r`."""
+    return Batch("s", 0, 1, 1, 0, "r", "kind", sightings)
 
 
 def layout(width: int = 255, charset: str = "utf8mb4") -> Layout:
@@ -47,12 +54,12 @@ def test_the_head_of_an_address_carries_the_summary() -> None:
     """The first row counts and dates the address; the rows behind it do not."""
     sightings = [Sighting("1.1.1.1", "b", 1), Sighting("1.1.1.1", "a", 2), Sighting("1.1.1.1", "c", 3, cleanup=True)]
     sightings.append(Sighting("2.2.2.2", "d", 4, cleanup=True))
-    rows = Formatter(layout()).rows(by_address(sightings), {"1.1.1.1": Facts("CN", asn=7, latitude=1.5)})
+    rows = Formatter(layout()).rows(by_address([batch_of(sightings)]), {"1.1.1.1": Facts("CN", asn=7, latitude=1.5)})
     facts, none = "NULL,1.5,NULL,'CN',NULL,NULL,NULL,NULL,7,1", ",".join(["NULL"] * 10)
     assert rows == [
-        f"0,'1.1.1.1','a',NULL,2,'a','b','c',{facts}",
-        f"1,'1.1.1.1','b',NULL,NULL,NULL,NULL,NULL,{facts}",
-        f"2,'2.2.2.2',NULL,NULL,0,NULL,NULL,'d',{none}",
+        f"0,'1.1.1.1','a',NULL,'r',2,'a','b','c',{facts}",
+        f"1,'1.1.1.1','b',NULL,'r',NULL,NULL,NULL,NULL,{facts}",
+        f"2,'2.2.2.2',NULL,NULL,NULL,0,NULL,NULL,'d',{none}",
     ]
     assert {row.count(",") + 1 for row in rows} == {len(STAGE_COLUMNS)}
 
@@ -63,11 +70,11 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     formatter = Formatter(layout())
     for n in range(10):
         sighting = Sighting("1.1.1.1", "a", 1, event_type=f"e{n}")
-        (row,) = formatter.rows(by_address([sighting]), {"1.1.1.1": Facts(city=str(n))})
+        (row,) = formatter.rows(by_address([batch_of([sighting])]), {"1.1.1.1": Facts(city=str(n))})
         assert f"'e{n}'" in row
         assert f"'{n}'" in row
-    (row,) = formatter.rows(by_address([Sighting("1.1.1.1", "a", 1)]), {})
-    assert row.startswith("0,'1.1.1.1','a',NULL,1,")
+    (row,) = formatter.rows(by_address([batch_of([Sighting("1.1.1.1", "a", 1)])]), {})
+    assert row.startswith("0,'1.1.1.1','a',NULL,'r',1,")
 
 
 def test_numbers_that_are_none_are_null() -> None:
