@@ -43,20 +43,20 @@ class Point:
     at_end: bool = False
 
 
-SOFT_STOP: Final = ("ack.before", 8, TERM)
-REFUSED: Final = ("write.before", 5, REFUSE)
+SOFT_STOP: Final = ("ack.before", 4, TERM)
+REFUSED: Final = ("write.before", 4, REFUSE)
 
 POINTS: Final = (
     Point("join.sent"), Point("acquire.before"), Point("acquire.sent"),
     Point("cursor.before"), Point("cursor.after"),
     Point("fetch.before", 2), Point("fetch.after", 3),
     Point("put.before", 3), Point("put.sent", 4), Point("put.after", 5), Point("depth.after", 4),
-    Point("reconcile.sent"), Point("claim.before", 6), Point("claim.sent", 6), Point("claim.after", 9),
+    Point("reconcile.sent"), Point("claim.before", 3), Point("claim.sent", 3), Point("claim.after", 2),
     Point("renew.before"), Point("renew.sent"), Point("renew.after"),
-    Point("lookup.before", 6), Point("lookup.after", 8),
-    Point("write.before", 10), Point("rows.after", 12), Point("dead_letters.after", 3),
-    Point("commit.before", 13), Point("commit.sent", 17), Point("write.after", 21),
-    Point("ack.before", 7), Point("ack.sent", 11), Point("ack.after", 15),
+    Point("lookup.before", 4), Point("lookup.after", 6),
+    Point("write.before", 6), Point("rows.after", 6), Point("dead_letters.after", 2),
+    Point("commit.before", 7), Point("commit.sent", 8), Point("write.after", 9),
+    Point("ack.before", 4), Point("ack.sent", 6), Point("ack.after", 8),
     Point("nack.before", first=REFUSED), Point("nack.sent", first=REFUSED), Point("nack.after", first=REFUSED),
     Point("record_start.before"), Point("record_start.after"),
     Point("front.before", 3), Point("front.after", 3), Point("debt.before", 3), Point("debt.sent", 4),

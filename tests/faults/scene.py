@@ -149,7 +149,7 @@ def staged_at(
     write_config(
         folder,
         engine={"shutdown_grace_seconds": grace},
-        worker={"worker_count": 2, "retry_delay": 1, "queue_timeout": 0.5},
+        worker={"worker_count": 2, "retry_delay": 1, "queue_timeout": 0.5, "db_batch_size": 80},
         queue={
             "url": servers.redis.url,
             "name": name,
