@@ -76,7 +76,7 @@ class WorkerSettings:
     )
     db_batch_size: int | None = setting(
         default=None,
-        doc="At most so many records per transaction. Unset: a delivery at a time",
+        doc="At most so many records per transaction. Unset: what waits together, up to 5000",
         rule=allowed.whole(1, 1_000_000),
         former="WORKER_DB_BATCH_SIZE",
         example="100",
