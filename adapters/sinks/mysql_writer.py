@@ -7,7 +7,6 @@ above the highest of before, and they are taken off again. The sum is checked be
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from functools import reduce
 
 import pymysql
@@ -15,7 +14,7 @@ from attrs import field, frozen
 from pymysql.constants import ER
 
 from adapters.sinks import mysql_statements as sql
-from adapters.sinks.grouping import Address, Key, by_address, keys_of, outdated, shares
+from adapters.sinks.grouping import Address, by_address, outdated, owners, shares
 from adapters.sinks.mysql_layout import Layout
 from adapters.sinks.mysql_settling import remove_settled
 from adapters.sinks.schema import check_texts, digest_of
@@ -53,11 +52,11 @@ class TableWriter:
         return _transaction(wire, lambda: self._write(wire, batches, facts), finish)
 
     def _write(self, wire: Wire, batches: Sequence[Batch], facts: Mapping[str, Facts]) -> list[Written]:
-        addresses = by_address(batches)
+        addresses, firsts = by_address(batches)
         self._check(addresses)
         check_texts([], [batch.received_at for batch in batches])
-        known = self._write_sightings(wire, addresses, facts) if addresses else set()
-        return _settle(wire, batches, shares(batches, known))
+        known = self._write_sightings(wire, addresses, facts) if addresses else []
+        return _settle(wire, batches, shares(firsts, known))
 
     def _check(self, addresses: Sequence[Address]) -> None:
         times = [at for address in addresses for at in (*address.seen, *address.cleanups)]
@@ -69,36 +68,34 @@ class TableWriter:
                 "or its communications: ALTER TABLE … MODIFY ip VARCHAR(45) …"
             )
 
-    def _write_sightings(
-        self, wire: Wire, addresses: Sequence[Address], facts: Mapping[str, Facts]
-    ) -> AbstractSet[Key]:
-        """Return what the database knew before."""
+    def _write_sightings(self, wire: Wire, addresses: Sequence[Address], facts: Mapping[str, Facts]) -> list[int]:
+        """Return the batches of what the database knew before, one for each sighting."""
         _stage(wire, self._formatter.rows(addresses, facts))
         rows = sum(len(address.seen) for address in addresses)
         cleanups = {address.ip: address.cleanups for address in addresses if address.cleanups}
         wire.execute(sql.upsert_nodes(self.layout))
         newest = wire.number(sql.newest_communication(self.layout))
         inserted = wire.execute(sql.insert_communications(self.layout)) if rows else 0
-        stale = self._mark_cleaned(wire, cleanups) if cleanups else set()
+        stale = self._mark_cleaned(wire, cleanups) if cleanups else []
         if not inserted and len(stale) == sum(map(len, cleanups.values())):
             # All of it was there before: not even `updated_at` moves.
             wire.rollback()
-            return keys_of(addresses)
-        return stale | self._subtract(wire, addresses, newest, rows - inserted) if inserted < rows else stale
+            return owners(addresses)
+        return stale + self._subtract(wire, addresses, newest, rows - inserted) if inserted < rows else stale
 
-    def _subtract(self, wire: Wire, addresses: Sequence[Address], newest: int, known: int) -> set[Key]:
-        """Take what was known before off the nodes again; return it."""
+    def _subtract(self, wire: Wire, addresses: Sequence[Address], newest: int, known: int) -> list[int]:
+        """Take what was known before off the nodes again."""
         positions = [int(str(position)) for (position,) in wire.rows(sql.select_known(self.layout, newest))]
         if len(positions) != known:
             # Somebody writes without locking the nodes first, or deletes.
             raise pymysql.err.OperationalError(ER.CHECKREAD, "another program wrote the same communications meanwhile")
         wire.execute(sql.subtract(self.layout, positions))
-        return _keys_at(addresses, positions)
+        return _owners_at(addresses, positions)
 
-    def _mark_cleaned(self, wire: Wire, cleanups: Mapping[str, Sequence[str]]) -> set[Key]:
-        """Return the reports that were no news."""
+    def _mark_cleaned(self, wire: Wire, cleanups: Mapping[str, Mapping[str, int]]) -> list[int]:
+        """Return the batches of the reports that were no news."""
         before = {str(ip): None if at is None else str(at) for ip, at in wire.rows(sql.select_cleaned(self.layout))}
-        stale = {(ip, at, True) for ip, times in cleanups.items() for at in outdated(times, before[ip])}
+        stale = [place for ip, reports in cleanups.items() for place in outdated(reports, before[ip])]
         if len(stale) < sum(map(len, cleanups.values())):
             wire.execute(sql.mark_cleaned(self.layout))
         return stale
@@ -109,10 +106,10 @@ def write_rejected(wire: Wire, batches: Sequence[Batch], finish: Finish) -> list
     return _transaction(wire, lambda: _settle(wire, batches, [0] * len(batches)), finish)
 
 
-def _keys_at(addresses: Sequence[Address], positions: Sequence[int]) -> set[Key]:
-    """The sightings at these positions of the stage, which has a row for each, and one for each mere cleanup."""
-    rows = [(ip, at, False) for ip, seen, _ in addresses for at in (seen or ("",))]
-    return {rows[position] for position in positions}
+def _owners_at(addresses: Sequence[Address], positions: Sequence[int]) -> list[int]:
+    """The batches of these rows of the stage, which has one for each sighting, and one for each mere cleanup."""
+    rows = [kept for _, seen, _ in addresses for kept in (seen.values() or (None,))]
+    return [kept.batch for position in positions if (kept := rows[position]) is not None]
 
 
 def _transaction(wire: Wire, work: Callable[[], list[Written]], finish: Finish) -> list[Written]:

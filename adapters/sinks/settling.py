@@ -25,7 +25,7 @@ def settled_name(source: str, position: str, digest: str) -> str:
 
 def as_if_new(batch: Batch) -> Written:
     """What writing the batch into empty tables would do."""
-    written = sum(len(address.seen) + len(address.cleanups) for address in by_address([batch]))
+    (written,) = by_address([batch]).firsts
     return Written(written, len(batch.sightings) - written)
 
 

@@ -7,10 +7,9 @@ off again. SQLite has one writer at a time, so that nothing comes in between.
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from functools import reduce
 
-from adapters.sinks.grouping import Address, Key, by_address, keys_of, outdated, shares
+from adapters.sinks.grouping import Address, by_address, outdated, owners, shares
 from adapters.sinks.schema import FACT_COLUMNS, check_texts, communications_table, digest_of, fact_values, nodes_table
 from adapters.sinks.sqlite_settling import remove_settled
 from engine.delivery import Batch, Written
@@ -33,13 +32,13 @@ def write_batches(
     connection: sqlite3.Connection, batches: Sequence[Batch], facts: Mapping[str, Facts], finish: Finish
 ) -> list[Written]:
     """Write the batches, `finish`, and commit; their tables are there. After an error nothing of it is there."""
-    addresses = by_address(batches)
+    addresses, firsts = by_address(batches)
     times = [at for address in addresses for at in (*address.seen, *address.cleanups)]
     check_texts([address.ip for address in addresses], [*times, *(batch.received_at for batch in batches)])
     connection.execute("BEGIN IMMEDIATE")
     try:
-        known = _TypeWriter(connection, batches[0].botnet_type, facts).write(addresses) if addresses else set()
-        done = [_settle(connection, *pair) for pair in zip(batches, shares(batches, known), strict=True)]
+        known = _TypeWriter(connection, batches[0].botnet_type, facts).write(addresses) if addresses else []
+        done = [_settle(connection, *pair) for pair in zip(batches, shares(firsts, known), strict=True)]
         finish(connection, reduce(Written.plus, done))
         connection.execute("COMMIT")
     except BaseException:
@@ -65,21 +64,21 @@ class _TypeWriter:
         self._nodes = nodes_table(botnet_type)
         self._communications = communications_table(botnet_type)
 
-    def write(self, addresses: Sequence[Address]) -> AbstractSet[Key]:
-        """Return what was there before."""
+    def write(self, addresses: Sequence[Address]) -> list[int]:
+        """Return the batches of what was there before, one for each sighting."""
         rows = sum(len(address.seen) for address in addresses)
         cleanups = [address for address in addresses if address.cleanups]
         newest: int = self._connection.execute(f"SELECT COALESCE(MAX(id), 0) FROM {self._communications}").fetchone()[0]
         facts = {ip: fact_values(self._facts[ip]) for ip, _, _ in addresses if ip in self._facts}
         self._upsert_nodes(addresses, facts)
         inserted = self._insert_communications(addresses, facts) if rows else 0
-        stale = {key for address in cleanups for key in self._mark_cleaned(address)}
+        stale = [place for address in cleanups for place in self._mark_cleaned(address)]
         if not inserted and len(stale) == sum(len(address.cleanups) for address in cleanups):
             # All of it was there before: not even `updated_at` moves.
             self._connection.execute("ROLLBACK")
             self._connection.execute("BEGIN IMMEDIATE")
-            return keys_of(addresses)
-        return stale | self._subtract_known(addresses, newest) if inserted < rows else stale
+            return owners(addresses)
+        return stale + self._subtract_known(addresses, newest) if inserted < rows else stale
 
     def _upsert_nodes(self, addresses: Sequence[Address], facts: Mapping[str, tuple[object, ...]]) -> None:
         self._connection.executemany(
@@ -106,39 +105,43 @@ class _TypeWriter:
             (
                 (ip, ip, seen_at, event_type, received_at, *facts.get(ip, _NO_FACTS))
                 for ip, seen, _ in addresses
-                for seen_at, (event_type, received_at) in seen.items()
+                for seen_at, (event_type, received_at, _) in seen.items()
             ),
         )
         return cursor.rowcount
 
-    def _subtract_known(self, addresses: Sequence[Address], newest: int) -> set[Key]:
+    def _subtract_known(self, addresses: Sequence[Address], newest: int) -> list[int]:
         """Take the sightings that were there before off the nodes again: their ids are not above `newest`."""
         find = f"SELECT 1 FROM {self._communications} WHERE ip = ? AND communication_time = ? AND id <= {newest}"
         known = [
-            (ip, seen_at)
+            (ip, kept.batch)
             for ip, seen, _ in addresses
-            for seen_at in seen
+            for seen_at, kept in seen.items()
             if self._connection.execute(find, (ip, seen_at)).fetchone()
         ]
         self._connection.executemany(
             f"UPDATE {self._nodes} SET communication_count = communication_count - 1 WHERE ip = ?",
             [(ip,) for ip, _ in known],
         )
-        return {(ip, seen_at, False) for ip, seen_at in known}
+        return [place for _, place in known]
 
-    def _mark_cleaned(self, address: Address) -> list[Key]:
-        """Move `cleaned_time` forward, and the status with it unless the address was seen later; what was no news."""
+    def _mark_cleaned(self, address: Address) -> list[int]:
+        """Move `cleaned_time` forward, and the status with it unless the address was seen later.
+
+        Return the batches of the reports that were no news.
+        """
         before: str | None = self._connection.execute(
             f"SELECT cleaned_time FROM {self._nodes} WHERE ip = ?", (address.ip,)
         ).fetchone()[0]
         stale = outdated(address.cleanups, before)
         if len(stale) < len(address.cleanups):
+            latest = max(address.cleanups)
             self._connection.execute(
                 f"UPDATE {self._nodes} SET cleaned_time = ?, updated_at = CURRENT_TIMESTAMP, "
                 "status = CASE WHEN last_seen > ? THEN status ELSE 'cleaned' END WHERE ip = ?",
-                (address.cleanups[-1], address.cleanups[-1], address.ip),
+                (latest, latest, address.ip),
             )
-        return [(address.ip, at, True) for at in stale]
+        return stale
 
 
 _NEWER = "excluded.communication_count > 0 AND (last_seen IS NULL OR excluded.last_seen > last_seen)"

@@ -74,7 +74,7 @@ class Formatter:
         unknown = Facts()
         for ip, seen, cleanups in addresses:
             known = self._fact_fields(facts.get(ip, unknown))
-            cleaned = f"'{cleanups[-1]}'" if cleanups else "NULL"
+            cleaned = f"'{max(cleanups)}'" if cleanups else "NULL"
             if not seen:
                 rows.append(f"{len(rows)},'{ip}',NULL,NULL,NULL,0,NULL,NULL,{cleaned},{known}")
                 continue

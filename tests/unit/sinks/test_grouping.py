@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sinks.grouping import by_address, keys_of, outdated, shares
+from adapters.sinks.grouping import by_address, outdated, owners, shares
 from engine.delivery import Batch
 from engine.sighting import Sighting
 
@@ -29,11 +29,11 @@ def batches_of(parts: Sequence[Sequence[Sighting]]) -> list[Batch]:
 def test_addresses_and_times_ascend_and_nothing_is_lost(parts: list[list[Sighting]]) -> None:
     """Every distinct sighting and cleanup is there once, in the order in which locks are taken; the first is kept."""
     said = [(str(n), s) for n, part in enumerate(parts) for s in part]
-    addresses = by_address(batches_of(parts))
+    addresses, _ = by_address(batches_of(parts))
     assert [address.ip for address in addresses] == sorted({s.ip for _, s in said})
     for ip, seen, cleanups in addresses:
         assert list(seen) == sorted({s.seen_at for _, s in said if s.ip == ip and not s.cleanup})
-        assert cleanups == sorted({s.seen_at for _, s in said if s.ip == ip and s.cleanup})
+        assert list(cleanups) == sorted({s.seen_at for _, s in said if s.ip == ip and s.cleanup})
         for seen_at, kept in seen.items():
             first = next((at, s.event_type) for at, s in said if (s.ip, s.seen_at, s.cleanup) == (ip, seen_at, False))
             assert (kept.received_at, kept.event_type) == first
@@ -41,20 +41,21 @@ def test_addresses_and_times_ascend_and_nothing_is_lost(parts: list[list[Sightin
 
 @given(BATCHES, st.sets(st.integers(0, 30)))
 def test_each_sighting_is_new_in_one_batch_at_most(parts: list[list[Sighting]], known_places: set[int]) -> None:
-    """The shares add up to what was not known, and each is what its batch says first."""
+    """What was not known is the share of the batch that says it first."""
     batches = batches_of(parts)
-    keys = sorted(keys_of(by_address(batches)))
-    known = {key for place, key in enumerate(keys) if place in known_places}
-    counts = shares(batches, known)
-    assert sum(counts) == len(keys) - len(known)
-    met = set(known)
-    for batch, count in zip(batches, counts, strict=True):
-        said = {(s.ip, s.seen_at, s.cleanup) for s in batch.sightings}
-        assert count == len(said - met)
-        met |= said
+    addresses, firsts = by_address(batches)
+    first_said: dict[tuple[str, str, bool], int] = {}
+    for place, batch in enumerate(batches):
+        for seen in batch.sightings:
+            first_said.setdefault((seen.ip, seen.seen_at, seen.cleanup), place)
+    assert sorted(owners(addresses)) == sorted(first_said.values())
+    known = [place for number, place in enumerate(first_said.values()) if number in known_places]
+    new = [place for number, place in enumerate(first_said.values()) if number not in known_places]
+    assert shares(firsts, known) == [new.count(place) for place in range(len(batches))]
 
 
 @given(st.sets(st.sampled_from("abcdef")), st.sampled_from([None, *"abcdef"]))
 def test_only_reports_later_than_the_stored_one_are_news(reports: set[str], stored: str | None) -> None:
     """Those up to the stored one are outdated; without one, none is."""
-    assert outdated(sorted(reports), stored) == sorted(at for at in reports if at <= (stored or ""))
+    numbered = {at: number for number, at in enumerate(sorted(reports))}
+    assert outdated(numbered, stored) == [numbered[at] for at in sorted(reports) if at <= (stored or "")]

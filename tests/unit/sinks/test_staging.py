@@ -54,7 +54,9 @@ def test_the_head_of_an_address_carries_the_summary() -> None:
     """The first row counts and dates the address; the rows behind it do not."""
     sightings = [Sighting("1.1.1.1", "b", 1), Sighting("1.1.1.1", "a", 2), Sighting("1.1.1.1", "c", 3, cleanup=True)]
     sightings.append(Sighting("2.2.2.2", "d", 4, cleanup=True))
-    rows = Formatter(layout()).rows(by_address([batch_of(sightings)]), {"1.1.1.1": Facts("CN", asn=7, latitude=1.5)})
+    rows = Formatter(layout()).rows(
+        by_address([batch_of(sightings)]).addresses, {"1.1.1.1": Facts("CN", asn=7, latitude=1.5)}
+    )
     facts, none = "NULL,1.5,NULL,'CN',NULL,NULL,NULL,NULL,7,1", ",".join(["NULL"] * 10)
     assert rows == [
         f"0,'1.1.1.1','a',NULL,'r',2,'a','b','c',{facts}",
@@ -70,10 +72,10 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     formatter = Formatter(layout())
     for n in range(10):
         sighting = Sighting("1.1.1.1", "a", 1, event_type=f"e{n}")
-        (row,) = formatter.rows(by_address([batch_of([sighting])]), {"1.1.1.1": Facts(city=str(n))})
+        (row,) = formatter.rows(by_address([batch_of([sighting])]).addresses, {"1.1.1.1": Facts(city=str(n))})
         assert f"'e{n}'" in row
         assert f"'{n}'" in row
-    (row,) = formatter.rows(by_address([batch_of([Sighting("1.1.1.1", "a", 1)])]), {})
+    (row,) = formatter.rows(by_address([batch_of([Sighting("1.1.1.1", "a", 1)])]).addresses, {})
     assert row.startswith("0,'1.1.1.1','a',NULL,'r',1,")
 
 
