@@ -15,6 +15,11 @@ T = TypeVar("T")
 REFUSED_ONLY = ""
 """The botnet type of a batch that holds refused records and no sighting."""
 
+ORIGINALS_LIMIT = 1024 * 1024
+"""Bytes of refused records at which a batch is full: each may bring 64 KiB."""
+
+_Placed = tuple[int, Rejected]
+
 
 def prepare(page: Page, rules: Rules, batch_size: int) -> Intake:
     """Make the queue's intake of a page: every record is in exactly one batch, as a sighting or as a rejection."""
@@ -24,7 +29,7 @@ def prepare(page: Page, rules: Rules, batch_size: int) -> Intake:
         for seen in chunks(sightings, batch_size):
             numbers = [sighting.sequence for sighting in seen]
             batches.append(_batch(page, len(batches), numbers, botnet_type=botnet_type, sightings=seen))
-    for refused in chunks(sorting.rejected, batch_size):
+    for refused in _portions(sorting.rejected, batch_size):
         numbers = [number for number, _ in refused]
         rejected = [letter for _, letter in refused]
         batches.append(_batch(page, len(batches), numbers, rejected=rejected))
@@ -37,12 +42,24 @@ def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield items[begin : begin + size]
 
 
+def _portions(rejected: Sequence[_Placed], size: int) -> Iterator[Sequence[_Placed]]:
+    """Cut into runs of at most `size`, closed as soon as their bytes reach ORIGINALS_LIMIT."""
+    begin = held = 0
+    for end, (_, letter) in enumerate(rejected, 1):
+        held += len(letter.original)
+        if end - begin == size or held >= ORIGINALS_LIMIT:
+            yield rejected[begin:end]
+            begin, held = end, 0
+    if begin < len(rejected):
+        yield rejected[begin:]
+
+
 @define
 class _Sorting:
     """The records of a page, sorted. A rejection keeps the number that places it for the confirmer."""
 
     accepted: dict[str, list[Sighting]] = field(factory=dict)
-    rejected: list[tuple[int, Rejected]] = field(factory=list)
+    rejected: list[_Placed] = field(factory=list)
 
 
 def _sort(page: Page, rules: Rules) -> _Sorting:

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -88,3 +89,11 @@ def test_every_record_is_in_exactly_one_batch(
     places = [rejected.position for batch in batches for rejected in batch.rejected]
     assert len(places) == len(set(places))
     assert len({batch.name for batch in batches}) == len(batches)
+
+
+def test_a_batch_of_large_refused_records_is_cut_by_their_bytes() -> None:
+    """However many records a batch may have, it is full at a mebibyte of originals."""
+    large = evolve(page(*((n, raw(ip=None)) for n in range(1, 41))), originals=lambda: [b"x" * 65_536] * 40)
+    batches = prepare(large, Rules(), 1000).batches
+    assert [batch.size for batch in batches] == [16, 16, 8]
+    assert [(batch.first, batch.last, batch.part) for batch in batches] == [(1, 16, 0), (17, 32, 1), (33, 40, 2)]
