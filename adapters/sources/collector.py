@@ -13,7 +13,7 @@ import structlog
 import trio
 from attrs import Factory, define, field
 
-from adapters.sources.collector_brackets import AnswerError
+from adapters.sources.collector_brackets import AnswerError, NoEndError
 from adapters.sources.collector_http import CollectorOptions, Endpoint, TooMuchError, open_endpoint
 from adapters.sources.collector_json import Rows, read_carefully, read_whole
 from adapters.sources.collector_numbers import numbering
@@ -59,13 +59,14 @@ class PageSize:
 class CollectorSource:
     """One collector as a `Source`, for one fetcher and one confirmer.
 
-    A record without a usable number is brought again until a numbered one follows it. Where such a record is the
-    oldest, `front` is None, and nothing is confirmed.
+    A record without a usable number is brought again until a numbered one follows it: a page of nothing else moves no
+    cursor, which a warning says. Where such a record is the oldest, `front` is None, and nothing is confirmed.
     """
 
     endpoint: Endpoint = field(repr=False)
     size: PageSize
     _glitches: dict[Mark, int] = field(factory=dict, repr=False)
+    _standstill: Cursor | None = None
     _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
 
     @property
@@ -141,6 +142,8 @@ class CollectorSource:
             rows = read_whole(body)
             if rows is None:  # may take seconds when somebody means us harm
                 rows = await trio.to_thread.run_sync(read_carefully, body, abandon_on_cancel=True)
+        except NoEndError as error:  # what cuts long answers off may let shorter ones pass
+            raise TooMuchError(self.endpoint.says(str(error))) from None
         except AnswerError as error:
             raise UnavailableError(self.endpoint.says(f"{error}; is url right, and the collector well?")) from None
         return rows
@@ -152,6 +155,7 @@ class CollectorSource:
             pairs = zip(numbers, rows.fingerprints, strict=True)
             numbers = [None if pair in wrong else pair[0] for pair in pairs]
         found = numbering(numbers, rows.fingerprints, base)
+        self._tell_of_standstill(base, is_standstill=bool(numbers) and not found.marks)
         return Page(
             source=self.name,
             start=start,
@@ -163,6 +167,16 @@ class CollectorSource:
             originals=rows.originals,
             more=more,
         )
+
+    def _tell_of_standstill(self, base: Cursor, *, is_standstill: bool) -> None:
+        """Say once that no number leads on from here."""
+        if is_standstill and self._standstill != base:
+            self._log.warning(
+                "no record of this page has a usable number: it is read again and again, and nothing behind it",
+                source=self.name,
+                seq=base.sequence,
+            )
+        self._standstill = base if is_standstill else None
 
 
 def _mark_of(cursor: Cursor) -> Mark:

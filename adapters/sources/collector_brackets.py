@@ -29,9 +29,17 @@ class AnswerError(Exception):
     """The answer is no page: the text says what it is instead."""
 
 
+class NoEndError(AnswerError):
+    """The answer has a list of records, and nobody can say where it ends: cut off, or brackets do not match in it.
+
+    Nothing of it is taken: where a bracket is missing, any boundary between its records would be a guess.
+    """
+
+
 def slices_by_brackets(body: bytes) -> Sequence[bytes]:
-    """The bytes of every record of `data`, or else of `records`. Raises AnswerError where neither list has an end."""
+    """The bytes of every record of `data`, or else of `records`. Raises AnswerError or, more exactly, NoEndError."""
     found: Sequence[bytes] | None = None
+    refusal: type[AnswerError] = AnswerError
     for token in _outer_strings(body, len(body)):
         key = _KEY.match(body, token.start())
         if key is None:
@@ -40,11 +48,11 @@ def slices_by_brackets(body: bytes) -> Sequence[bytes]:
             if key[2] != b"true":
                 raise AnswerError("success is not true")
         elif key[2] == b"[":
-            found = _elements(body, key.end())
+            found, refusal = _elements(body, key.end()), NoEndError
             if key[1] == b"data" or found is None:
                 break
     if found is None:
-        raise AnswerError(f"no complete list of records in the answer, which begins {body[:40]!a}")
+        raise refusal(f"no complete list of records in the answer, which begins {body[:40]!a}")
     return found
 
 

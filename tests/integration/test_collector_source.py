@@ -169,6 +169,20 @@ async def test_broken_records_travel_with_their_page(collector: Collector) -> No
     assert page.end.sequence == 3
 
 
+async def test_a_page_without_numbers_is_read_again_and_said_once(collector: Collector) -> None:
+    """Its records come with every fetch, for no cursor can pass them, until one with a number follows."""
+    collector.spool.add([Verbatim(b'{"ip": "8.8.8.8"}'), Verbatim(b'{"ip": "8.8.4.4", "seq_id": "x"}')])
+    async with opened(collector) as source:
+        with capture_logs() as logs:
+            for _ in range(3):
+                page = await source.fetch(Cursor())
+                assert (ips([page]), page.end) == (["8.8.8.8", "8.8.4.4"], Cursor())
+        assert [entry["event"] for entry in logs] == [logs[0]["event"]]
+        assert "no record of this page has a usable number" in logs[0]["event"]
+        collector.add([sighting(1)])
+        assert (await source.fetch(Cursor())).end.sequence == 3
+
+
 async def test_the_front_is_the_oldest_record_left(collector: Collector) -> None:
     """It is the first mark of the first page, moves with a confirm, and is None where nothing is left."""
     async with opened(collector) as source:
