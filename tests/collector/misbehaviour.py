@@ -13,7 +13,10 @@ MEBIBYTE = 1024 * 1024
 
 
 class Misbehaviour(NamedTuple):
-    """One thing to do wrong, on `pull` or `confirm`, so many `times` (None: always); `value` says how, by kind."""
+    """One thing to do wrong, so many `times` (None: always); `value` says how, by kind.
+
+    `on` is `confirm`, `pull`, or `page`: a pull that goes on from a number, as no question for the oldest record does.
+    """
 
     kind: str
     on: str = "pull"
@@ -33,6 +36,12 @@ class Mischief:
         """Do this once the ones added before it are done."""
         with self._lock:
             self._waiting.append(misbehaviour)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every misbehaviour has met its request."""
+        with self._lock:
+            return not self._waiting
 
     def stop(self) -> None:
         """Behave from now on, and let go of whatever hangs or is late."""

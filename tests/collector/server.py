@@ -98,6 +98,8 @@ class _Request(BaseHTTPRequestHandler):
         self.server.pulls.append(query)
         options = {name: values[-1] for name, values in parse_qs(query).items()}
         how = self.server.mischief.take("pull")
+        if how is None and "since_seq" in options:
+            how = self.server.mischief.take("page")
         try:
             since = int(options["since_seq"]) if "since_seq" in options else None
             limit, confirm = int(options.get("limit", "1000")), options.get("confirm") == "true"

@@ -2,7 +2,6 @@
 
 import gzip
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import trio
@@ -11,8 +10,8 @@ from adapters.sources.collector import CollectorOptions, open_source
 from engine.delivery import Cursor
 from engine.errors import UnavailableError
 from tests.collector import Collector, running_collector
+from tests.resident import MEBIBYTE, forget_peak, peak
 
-MEBIBYTE = 1024 * 1024
 GIBIBYTE = 1024 * MEBIBYTE
 
 
@@ -27,17 +26,6 @@ def collector() -> Iterator[Collector]:
 def options(collector: Collector, timeout_seconds: float = 20.0, pull_limit: int = 5000) -> CollectorOptions:
     """The source's options."""
     return CollectorOptions("one", collector.url, timeout_seconds=timeout_seconds, pull_limit=pull_limit)
-
-
-def peak_memory_since_reset() -> int:
-    """The largest resident size of this process, in bytes, since `forget_peak_memory`."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) * 1024
-
-
-def forget_peak_memory() -> None:
-    """Begin to measure the peak anew."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
@@ -82,11 +70,11 @@ async def test_two_gibibytes_of_zeros_are_never_held(collector: Collector) -> No
     """An answer of two megabytes that inflates to two gibibytes is given up at 64 MiB, within bounded memory."""
     collector.misbehave("inflate_bomb", value=2 * GIBIBYTE)
     async with open_source(options(collector)) as source:
-        forget_peak_memory()
-        before = peak_memory_since_reset()
+        forget_peak()
+        before = peak()
         with pytest.raises(UnavailableError, match="larger than 67108864 bytes"):
             await source.fetch(Cursor())
-    assert peak_memory_since_reset() - before < 128 * MEBIBYTE
+    assert peak() - before < 128 * MEBIBYTE
 
 
 async def test_an_endless_answer_is_given_up(collector: Collector) -> None:
@@ -134,6 +122,20 @@ async def test_after_too_large_an_answer_half_as_many_are_asked_for(collector: C
             sizes.append(len(page.records))
     assert sizes[:9] == [1, 1, 1, 1, 2, 2, 2, 2, 4]
     assert sum(sizes) == 100
+
+
+async def test_after_an_answer_without_an_end_half_as_many_are_asked_for(collector: Collector) -> None:
+    """What cuts off long answers lets short ones pass, and what stands before a record without an end arrives."""
+    page = '{"success": true, "data": [{"ip": "8.8.8.8", "x": [}], "records": []}'
+    async with open_source(options(collector, pull_limit=64)) as source:
+        for kind, expected in (("cut_json", 32), ("body", 16)):
+            collector.misbehave(kind, value=page)
+            with pytest.raises(UnavailableError, match=f"no complete list.*asking for {expected} records next"):
+                await source.fetch(Cursor())
+        collector.misbehave("html")
+        with pytest.raises(UnavailableError, match="well[?]$"):
+            await source.fetch(Cursor())
+        assert len((await source.fetch(Cursor())).records) == 16
 
 
 async def test_a_collector_that_repeats_every_row_is_read(collector: Collector) -> None:
