@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Unpack
 
 import click
+import structlog
 import trio
 
 from adapters import wiring
@@ -29,6 +30,7 @@ GARBAGE_THRESHOLD = 100_000
 """Records come by the ten thousand and go again: counting up to the usual 700 takes a fifth of the time."""
 
 EXIT_CONFIG = 78
+EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 
 DEMO_BANNER = """\
@@ -156,7 +158,7 @@ def _private(path: str, flags: int) -> int:
 
 @contextmanager
 def errors_as_exit_codes() -> Iterator[None]:
-    """One line, or one a problem, and an exit code; a traceback is for bugs only."""
+    """One line, or one a problem, and an exit code; a traceback is for bugs only, and goes where secrets are masked."""
     try:
         yield
     except ConfigError as error:
@@ -170,6 +172,9 @@ def errors_as_exit_codes() -> Iterator[None]:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(EXIT_INTERRUPTED)
+    except Exception:  # noqa: BLE001 - the interpreter would print it, with every secret in it
+        structlog.get_logger().critical("this is a bug of the engine, and ends it", exc_info=True)
+        sys.exit(EXIT_BUG)
 
 
 def main() -> None:

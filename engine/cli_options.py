@@ -8,6 +8,7 @@ from typing import TypedDict, Unpack
 import click
 from attrs import evolve
 
+from engine.logs import configure_logs
 from engine.settings import PRESETS, Settings, load
 
 DEMO_QUEUE = "sqlite:///engine-demo-queue.db"
@@ -46,7 +47,7 @@ def config_options(command: Command) -> Command:
 
 
 def settings_from(**given: Unpack[Given]) -> Settings:
-    """The settings, from the options of the command line, the environment and the file."""
+    """The settings, from the options of the command line, the environment and the file. Logs mask secrets from now."""
     options: dict[str, object] = dict(_pair(pair) for pair in given["pairs"])
     named = {
         "worker.worker_count": given["workers"],
@@ -56,7 +57,9 @@ def settings_from(**given: Unpack[Given]) -> Settings:
         "log.format": given["log_format"],
     }
     options.update((key, value) for key, value in named.items() if value is not None)
-    return load(options, os.environ, Path.cwd(), given["config"], given["preset"])
+    settings = load(options, os.environ, Path.cwd(), given["config"], given["preset"])
+    configure_logs(evolve(settings.log, file=""), secrets=settings.secrets())
+    return settings
 
 
 def _pair(text: str) -> tuple[str, str]:
