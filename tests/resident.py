@@ -1,4 +1,4 @@
-"""How much memory a process has in use, as the kernel counts it; in bytes."""
+"""How much memory a process has in use, as the kernel counts it; in bytes, 0 once it has ended."""
 
 from pathlib import Path
 
@@ -22,4 +22,5 @@ def forget_peak(pid: int | str = "self") -> None:
 
 def _status(pid: int | str, name: str) -> int:
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
-    return int(status.split(f"{name}:")[1].split()[0]) * 1024
+    found = status.partition(f"{name}:")[2].split()
+    return int(found[0]) * 1024 if found else 0

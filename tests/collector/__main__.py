@@ -8,12 +8,15 @@ from pathlib import Path
 
 from tests.collector.records import seeded_records
 from tests.collector.server import Collector
+from tests.collector.spool import GeneratedSpool
 
 
 def main() -> None:
     """Read the options and serve."""
     options = _options()
     collector = Collector(port=options.port, api_key=options.api_key)
+    if options.generated:
+        collector.spool = GeneratedSpool(options.generated)
     collector.spool.gap_every = options.gap_every
     if options.confirm_log is not None:
         log = options.confirm_log.open("a", encoding="utf-8", buffering=1)
@@ -38,6 +41,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--api-key", help="unset: everybody may pull")
     parser.add_argument("--records", type=Path, help="a file with one JSON record a line")
     parser.add_argument("--seeded", type=int, default=0, metavar="N", help="invent N records")
+    parser.add_argument("--generated", type=int, default=0, metavar="N", help="have N records, made when pulled")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--duplicates", type=float, default=0.0, help="share of invented records that repeat another")
     parser.add_argument("--broken", type=float, default=0.0, help="share of invented records that are broken")

@@ -10,10 +10,11 @@ import time
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from itertools import islice, repeat
 from typing import NamedTuple
 
 PULL_CAP = 5000
+KINDS = (b"mirai", b"ramnit", b"gozi", b"emotet")
 Ranges = list[tuple[int, int]]
 
 
@@ -163,6 +164,28 @@ class Spool:
                 ranges.append((number, number))
             previous = place
         return ranges
+
+
+class GeneratedSpool(Spool):
+    """So many records that are made when they are pulled, each of an address of its own: a backlog that costs nothing.
+
+    There are four botnet types, and as many addresses as 45.0.0.0/8 has.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.add(repeat(b"{}", count))
+
+    def _encoded(self, place: int) -> bytes:
+        number, hour, second = self._sequences[place], place // 3600 % 24, place % 3600
+        return (
+            b'{"ip": "45.%d.%d.%d", "timestamp": "2025-03-01T%02d:%02d:%02d", "date": "2025-03-01", '
+            b'"log_hour": "2025-03-01_%02d", "botnet_type": "%b", "log_type": "online", '
+            b'"seq_id": %d, "_cache_id": %d, "_seq_id": %d}'
+        ) % (
+            place >> 16 & 255, place >> 8 & 255, place & 255, hour, second // 60, second % 60,
+            hour, KINDS[place % len(KINDS)], number, number, number,
+        )  # fmt: skip
 
 
 def _unfinished(record: bytes) -> bytes:
