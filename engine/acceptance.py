@@ -40,7 +40,13 @@ _RESERVED_FIRST = [int(block.network_address) for block in _RESERVED]
 _RESERVED_LAST = [int(block.broadcast_address) for block in _RESERVED]
 _GLOBAL_EXCEPTIONS = {int(IPv4Address("192.0.0.9")), int(IPv4Address("192.0.0.10"))}
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
-_SIX_TO_FOUR = IPv6Network("2002::/16")  # ipaddress calls it global
+# A table of our own here too: what ipaddress calls global differs between versions of Python, and includes 6to4.
+_RESERVED_V6 = [
+    IPv6Network("2001::/23"),
+    IPv6Network("2001:db8::/32"),
+    IPv6Network("2002::/16"),
+    IPv6Network("3fff::/20"),
+]
 _ADDRESS_MEMORY = 65_536
 
 
@@ -127,8 +133,8 @@ def _parsed_v6(text: str) -> tuple[str | None, bool]:
         return None, False
     if address.ipv4_mapped is not None:
         return str(address.ipv4_mapped), _is_reserved_v4(int(address.ipv4_mapped))
-    is_unicast = address.is_global and address in _GLOBAL_UNICAST and address not in _SIX_TO_FOUR
-    return str(address), not is_unicast
+    is_reserved = address not in _GLOBAL_UNICAST or any(address in block for block in _RESERVED_V6)
+    return str(address), is_reserved
 
 
 def _is_reserved_v4(number: int) -> bool:

@@ -3,6 +3,7 @@
 All writers of a process share one connection, because SQLite has one writer at a time; other processes wait their turn.
 """
 
+import os
 import random
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -40,14 +41,14 @@ T = TypeVar("T")
 async def open_database(url: str, *, max_botnet_types: int = 200) -> AsyncIterator["SqliteDatabase"]:
     """Open the file, make it and the engine's own tables where they are missing, and yield the database.
 
-    Raises ConfigError if the file cannot be a database.
+    A new file can be read by its owner only. Raises ConfigError if the file cannot be a database.
     """
     if sqlite3.sqlite_version_info < _NEEDED:
         raise ConfigError(f"this Python has SQLite {sqlite3.sqlite_version}; the sink needs 3.35 or newer")
     path = Path(unquote(urlsplit(url).path.removeprefix("/")))
     try:
         connection = await trio.to_thread.run_sync(partial(_open, path))
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise ConfigError(f"database.url: {path} cannot be opened as a database: {error}") from error
     database = SqliteDatabase(path, connection, max_botnet_types)
     try:
@@ -58,6 +59,7 @@ async def open_database(url: str, *, max_botnet_types: int = 200) -> AsyncIterat
 
 
 def _open(path: Path) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # what SQLite puts beside it gets the same mode
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
