@@ -13,6 +13,7 @@ from attrs import evolve
 
 from adapters.sinks.database import Database
 from engine.assembly import Connections
+from engine.capped_source import CappedSource
 from engine.ports import Lookup, Queue, Source
 from engine.run import Mode
 from engine.settings import Settings, SourceSettings
@@ -27,9 +28,18 @@ async def connect(settings: Settings, mode: Mode) -> AsyncIterator[Connections]:
         queue = await stack.enter_async_context(open_queue(settings))
         database = await stack.enter_async_context(open_database(settings))
         sources = settings.enabled_sources if mode.fetch else ()
+        limit = settings.acceptance.dead_letter_limit
         yield Connections(
             queue=queue,
-            sources=[(await stack.enter_async_context(open_source(source)), source) for source in sources],
+            sources=[
+                (
+                    CappedSource(
+                        await stack.enter_async_context(open_source(source)), database.dead_letter_count, limit
+                    ),
+                    source,
+                )
+                for source in sources
+            ],
             lookup=open_lookup(settings),
             open_sink=database.writer,
             start_log=database,

@@ -23,6 +23,10 @@ class Database(StartLog, TrialLog, Ledger, Protocol):
         """Count the rows of every botnet type, by its name."""
         ...
 
+    async def dead_letter_count(self, limit: int) -> int:
+        """Count the dead letters, up to `limit`."""
+        ...
+
     async def durability_warnings(self) -> list[str]:
         """Say, one line each, what makes this server forget or damage rows, and the line that mends it."""
         ...

@@ -22,7 +22,7 @@ from adapters.sinks.mysql_letters import MysqlLetters
 from adapters.sinks.mysql_sink import MysqlSink
 from adapters.sinks.mysql_url import MysqlUrl, parse_url
 from adapters.sinks.mysql_writer import Finish, TableWriter, write_rejected
-from adapters.sinks.schema import MYSQL_STAGE, check_botnet_type
+from adapters.sinks.schema import MYSQL_STAGE, check_botnet_type, count_letters
 from adapters.sinks.wire import Wire, error_code
 from engine.audit import Counters, LedgerRow, LedgerTotal
 from engine.dead_letters import DeadLetters
@@ -136,6 +136,10 @@ class MysqlDatabase:
     async def table_counts(self) -> list[TableCount]:
         """Count the rows of every botnet type, by its name. Reads whole indexes: minutes on very large tables."""
         return await self.ask(questions.table_counts)
+
+    async def dead_letter_count(self, limit: int) -> int:
+        """Count the dead letters, up to `limit`."""
+        return await self.ask(lambda wire: wire.number(count_letters(limit)))
 
     async def ledger_rows(self, names: Collection[str]) -> list[LedgerRow]:
         """The rows of these batches: see `engine.audit.Ledger`, here and below."""

@@ -44,6 +44,11 @@ def digest_of(original: bytes) -> str:
     return blake2b(original, digest_size=16).hexdigest()
 
 
+def count_letters(limit: int) -> str:
+    """The statement that counts the dead letters, and looks at no more than `limit` of them."""
+    return f"SELECT COUNT(*) FROM (SELECT 1 FROM dead_letters LIMIT {limit:d}) AS letters"  # noqa: S608 - a number
+
+
 def nodes_table(botnet_type: str) -> str:
     """The name of the table of addresses."""
     return f"botnet_nodes_{check_botnet_type(botnet_type)}"

@@ -18,7 +18,7 @@ import trio
 from adapters.sinks import sqlite_audit
 from adapters.sinks import sqlite_questions as questions
 from adapters.sinks.interruptible import interruptible
-from adapters.sinks.schema import check_botnet_type
+from adapters.sinks.schema import check_botnet_type, count_letters
 from adapters.sinks.sqlite_letters import SqliteLetters
 from adapters.sinks.sqlite_schema import OWN_TABLES
 from adapters.sinks.sqlite_writer import Finish, nothing_more, write_batches
@@ -132,6 +132,10 @@ class SqliteDatabase:
     async def table_counts(self) -> list[TableCount]:
         """Count the rows of every botnet type, by its name."""
         return await self.ask(questions.table_counts)
+
+    async def dead_letter_count(self, limit: int) -> int:
+        """Count the dead letters, up to `limit`."""
+        return await self.ask(lambda connection: int(connection.execute(count_letters(limit)).fetchone()[0]))
 
     async def ledger_rows(self, names: Collection[str]) -> list[LedgerRow]:
         """The rows of these batches: see `engine.audit.Ledger`, here and below."""

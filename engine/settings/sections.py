@@ -183,6 +183,11 @@ class AcceptanceSettings:
         rule=allowed.botnet_types(),
         example='["ramnit", "mozi"]',
     )
+    dead_letter_limit: int = setting(
+        default=1_000_000,
+        doc="Dead letters in the database at which nothing more is pulled, until some are settled",
+        rule=allowed.whole(1, MANY),
+    )
 
 
 @frozen

@@ -125,6 +125,15 @@ async def test_letters_are_chosen(store: Store, database: Database, letters: Dea
     assert await positions(Choice(botnet="ramnit", since="2020-01-01 00:00:00", ids=[every[0].id])) == ["1"]
 
 
+async def test_letters_are_counted_up_to_a_limit(store: Store, database: Database, kind: str) -> None:
+    """Counting stops where the answer is known."""
+    await write(database, refused(kind, *map(rejected, range(3))))
+    ((stored,),) = store.rows("SELECT COUNT(*) FROM dead_letters")
+    assert isinstance(stored, int)
+    assert stored >= 3
+    assert [await database.dead_letter_count(limit) for limit in (1, stored, stored + 1)] == [1, stored, stored]
+
+
 async def test_letters_are_read_page_by_page(database: Database, letters: DeadLetters, kind: str) -> None:
     """More than one page, and never more than the limit."""
     await seed(database, letters, kind, 2 * PAGE_SIZE + 3)

@@ -106,6 +106,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("number", WHOLE if metafunc.config.getoption("--whole", default=False) else SHORT)
 
 
+@pytest.mark.timeout(400)
 def test_no_good_record_is_lost_whatever_stands_beside_it(
     number: int, stage: Stage, pytestconfig: pytest.Config
 ) -> None:

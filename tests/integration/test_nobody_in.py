@@ -2,9 +2,10 @@
 
 import json
 import re
+import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,22 @@ def test_every_file_is_the_owners_alone(collector: Collector, tmp_path: Path) ->
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in files if path.name != "engine.toml"}
     assert {"engine.db", "engine-queue.db", "log_processor.log"} <= set(modes)
     assert set(modes.values()) == {0o600}
+
+
+def test_too_many_dead_letters_stop_the_pulling(collector: Collector, tmp_path: Path) -> None:
+    """The alarm says so once, the records stay at the collector, and some settled letters later all goes on."""
+    configure(tmp_path, collector.url)
+    with EngineProcess(tmp_path, "--once") as engine:
+        assert engine.wait() == 0
+    collector.add([{"ip": "45.77.0.2", "timestamp": "2025-03-01T00:00:01", "botnet_type": "mirai"}])
+    options = ["--once", "--json", "--set", "acceptance.dead_letter_limit=3"]
+    with closing(sqlite3.connect(tmp_path / "engine.db", isolation_level=None)) as database:
+        with EngineProcess(tmp_path, *options) as engine:
+            engine.wait_for("unavailable, waiting.*3 dead letters")
+            assert database.execute("DELETE FROM dead_letters WHERE id = 1").rowcount == 1
+            assert engine.wait() == 0
+        assert engine.account["written"] == 1
+        assert engine.errors.count("dead_letter_limit") == 1
 
 
 def test_no_port_is_open(collector: Collector, tmp_path: Path) -> None:
