@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.queues.redis_errors import RIGHTS
 from tests.contracts.queue_worlds import MemoryWorld, QueueWorld, RedisWorld, SqliteWorld
 from tests.servers.redis import RedisServer
 
@@ -18,9 +19,10 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 
 @pytest.fixture
 def redis_world(redis_server: RedisServer) -> Iterator[RedisWorld]:
-    """Give an empty queue on that server."""
+    """Give an empty queue on that server, to a user with the least rights."""
     with redis_server.connect() as client:
-        yield RedisWorld(redis_server.url, client)
+        client.execute_command("ACL", "SETUSER", "least", "on", ">secret", *RIGHTS.split())
+        yield RedisWorld(redis_server.url.replace("://", "://least:secret@"), client)
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])

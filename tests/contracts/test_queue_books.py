@@ -214,21 +214,6 @@ async def test_servers_that_are_away_or_refuse(redis_server: RedisServer, tmp_pa
             pytest.fail("it cannot open")
 
 
-async def test_a_user_with_the_rights_we_ask_for_can_do_all_of_it(redis_server: RedisServer) -> None:
-    """What the message about missing rights grants is enough."""
-    with redis_server.connect() as client:
-        rights = ["~{botnet:*}*", "+@read", "+@write", "+@scripting", "+@connection", "+info"]
-        client.execute_command("ACL", "SETUSER", "enough", "on", ">x", *rights)
-        world = RedisWorld(redis_server.url.replace("://", "://enough:x@"), client)
-        async with world.open() as queue, open_books(world) as books:
-            await queue.put(FIRST)
-            (delivery,) = await queue.claim(1, 0)
-            await queue.dead_letter(delivery, "hopeless")
-            (letter,) = await books.read()
-            assert await books.drop([letter.id]) == 1
-            assert [state for _, _, state in await states(books)] == [DROPPED, QUEUED]
-
-
 async def test_a_queue_in_memory_has_no_books() -> None:
     """Its process is gone, and it with it."""
     books = NoBooks()

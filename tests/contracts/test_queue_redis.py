@@ -10,12 +10,12 @@ import pytest
 import trio
 import trio.testing
 from redis.exceptions import ConnectionError as ClientConnectionError
-from redis.exceptions import OutOfMemoryError, ResponseError
+from redis.exceptions import NoPermissionError, OutOfMemoryError, ResponseError
 
 from adapters.queues.redis import RedisQueue, open_queue
 from adapters.queues.redis_checks import is_too_old
 from adapters.queues.redis_client import Limits
-from adapters.queues.redis_errors import translate
+from adapters.queues.redis_errors import RIGHTS, translate
 from adapters.queues.scripts import CLAIM, RECONCILE
 from engine.delivery import Cursor, Debt, Delivery
 from engine.errors import ConfigError, UnavailableError
@@ -256,9 +256,7 @@ async def test_a_named_engine_leaves_no_consumers_behind(redis_world: RedisWorld
 async def test_rights_are_settings_at_the_start_and_outages_later(server: RedisServer) -> None:
     """A user that may not is a configuration error when opening, and waited for when its rights are taken away."""
     with server.connect() as client:
-        client.execute_command(
-            "ACL", "SETUSER", "worker", "on", ">secret", "~{botnet:*}*", "+@all", "-@dangerous", "+info"
-        )
+        client.execute_command("ACL", "SETUSER", "worker", "on", ">secret", *RIGHTS.split())
         client.execute_command("ACL", "SETUSER", "guest", "on", ">secret", "~nothing", "+@all")
         for login in ("worker:wrong", "nobody:secret", "guest:secret"):
             with pytest.raises(ConfigError, match=r"queue\.url: Redis refuses this user .*ACL SETUSER"):
@@ -273,6 +271,16 @@ async def test_rights_are_settings_at_the_start_and_outages_later(server: RedisS
             client.execute_command("ACL", "SETUSER", "worker", "+@stream", "-info")
             assert not await queue.claim(3, 0)
             assert ["+info" in warning for warning in await queue.durability_warnings()] == [True]
+
+
+@pytest.mark.parametrize("command", ["FLUSHALL", "KEYS *", "CONFIG GET *", "SCRIPT FLUSH", "ACL LIST", "GET other"])
+def test_the_least_rights_allow_nothing_else(server: RedisServer, command: str) -> None:
+    """A user with the rights that the message names can neither empty, search nor reconfigure the server."""
+    with server.connect() as client:
+        client.execute_command("ACL", "SETUSER", "least", "on", ">secret", *RIGHTS.split())
+        client.execute_command("AUTH", "least", "secret")
+        with pytest.raises(NoPermissionError):
+            client.execute_command(*command.split())
 
 
 async def test_servers_that_would_forget_are_named(server: RedisServer) -> None:

@@ -1,15 +1,13 @@
 """The README says what the code does: every setting, every command, the commands of a newcomer."""
 
 import re
-from pathlib import Path
 
 import click
 import pytest
 
 from engine.cli import cli
 from engine.settings import Entry, catalogue
-
-README = Path(__file__).parents[2] / "README.md"
+from tests.readme import README, fenced
 
 
 def between(marker: str) -> list[str]:
@@ -50,6 +48,4 @@ def test_every_command_and_option_says_what_it_is_for(name: str) -> None:
 def test_the_two_commands_are_one_line_each() -> None:
     """A fence with exactly one line follows each marker; continuous integration runs these very lines."""
     for marker in ("run", "test"):
-        found = re.search(rf"<!-- {marker} -->\n```sh\n(.*?)```", README.read_text(), re.DOTALL)
-        assert found is not None
-        assert len(found.group(1).splitlines()) == 1
+        assert len(fenced(marker).splitlines()) == 1
