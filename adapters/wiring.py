@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import trio
 from attrs import evolve
 
+from adapters.queues.books import Books
 from adapters.sinks.database import Database
 from engine.assembly import Connections
 from engine.capped_source import CappedSource
@@ -77,6 +78,23 @@ def open_queue(settings: Settings) -> AbstractAsyncContextManager[Queue]:
     from adapters.queues import redis
 
     return redis.open_queue(url, queue_name=settings.queue.name, engine_name=engine_name, lease_seconds=lease_seconds)
+
+
+def open_books(settings: Settings) -> AbstractAsyncContextManager[Books]:
+    """The receipts and dead letters of that queue."""
+    url = settings.queue.url
+    scheme = _scheme(url)
+    if scheme == "memory":
+        from adapters.queues import memory_books
+
+        return memory_books.open_books()
+    if scheme == "sqlite":
+        from adapters.queues import sqlite_books
+
+        return sqlite_books.open_books(_path(url))
+    from adapters.queues import redis_books
+
+    return redis_books.open_books(url, queue_name=settings.queue.name)
 
 
 def open_database(settings: Settings) -> AbstractAsyncContextManager[Database]:

@@ -89,16 +89,11 @@ class Assembly:
         ]
 
     def _line(self, source: Source, settings: SourceSettings) -> SourceLine:
-        acceptance, queue_settings, queue = self.settings.acceptance, self.settings.queue, self.connections.queue
+        queue_settings, queue = self.settings.queue, self.connections.queue
         fetcher = Fetcher(
             source=source,
             queue=queue,
-            rules=Rules(
-                timezone=settings.zone,
-                earliest=acceptance.earliest,
-                allow_reserved=acceptance.allow_reserved,
-                botnet_types=frozenset(acceptance.botnet_types),
-            ),
+            rules=rules_of(self.settings, settings),
             pace=Pace(
                 batch_size=queue_settings.batch_size,
                 interval_seconds=settings.pull_interval_seconds,
@@ -121,3 +116,14 @@ class Assembly:
             account=Confirmation(settings.pull_limit, settings.confirm_quarantine_seconds),
             stats=self.stats,
         )
+
+
+def rules_of(settings: Settings, source: SourceSettings) -> Rules:
+    """What the records of a source are held to."""
+    acceptance = settings.acceptance
+    return Rules(
+        timezone=source.zone,
+        earliest=acceptance.earliest,
+        allow_reserved=acceptance.allow_reserved,
+        botnet_types=frozenset(acceptance.botnet_types),
+    )

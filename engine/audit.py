@@ -134,11 +134,15 @@ class Balance:
 
 
 async def audit(receipts: Receipts, ledger: Ledger, since: str | None) -> list[Balance]:
-    """The balance of every source. First the queue, then the ledger: what left the one is in the other."""
+    """The balance of every source.
+
+    First the queue, then the rows: what left the one is in the others. The sums before both: what is in them has its
+    receipt already.
+    """
+    totals = await ledger.ledger_totals(since)
     remembered = await receipts.remembered_since()
     noted = await receipts.receipts(since)
     rows = await ledger.ledger_rows({receipt.name for receipt in noted})
-    totals = await ledger.ledger_totals(since)
     return balance(noted, rows, totals, remembered)
 
 

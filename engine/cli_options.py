@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -9,10 +10,12 @@ import click
 from attrs import evolve
 
 from engine.logs import configure_logs
-from engine.settings import PRESETS, Settings, load
+from engine.moments import moment_of
+from engine.settings import PRESETS, Settings, SourceSettings, load
 
 DEMO_QUEUE = "sqlite:///engine-demo-queue.db"
 DEMO_DATABASE = "sqlite:///engine-demo.db"
+DEMO_SOURCE = "demo"
 
 Command = Callable[..., None]
 
@@ -44,6 +47,18 @@ def config_options(command: Command) -> Command:
     ]:
         command = option(command)
     return command
+
+
+def since_option(doc: str) -> Callable[[Command], Command]:
+    """`--since`, which becomes a moment of UTC like `seen_at`."""
+    return click.option("--since", callback=_moment, metavar="TIME", help=f"{doc} 24h, 7d, 90m ago, or a UTC moment.")
+
+
+def _moment(_: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    try:
+        return None if value is None else moment_of(value, datetime.now(UTC))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=parameter) from None
 
 
 def settings_from(**given: Unpack[Given]) -> Settings:
@@ -84,4 +99,6 @@ def demo_settings(settings: Settings) -> Settings:
 def settings_to_inspect(**given: Unpack[Given]) -> Settings:
     """The settings of commands that look at what a run has left: those of the demo where nothing is configured."""
     settings = settings_from(**given)
-    return demo_settings(settings) if settings.is_demo else settings
+    if not settings.is_demo:
+        return settings
+    return evolve(demo_settings(settings), sources=(SourceSettings(name=DEMO_SOURCE, url=""),))

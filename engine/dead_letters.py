@@ -66,7 +66,8 @@ class Choice:
 class QueueLetter(NamedTuple):
     """A delivery that the queue itself buried: one that nobody could read, or whose dead letters nobody could store.
 
-    `delivery` is its id in the queue before it died, `died_at` UTC like `seen_at`.
+    `delivery` is its id in the queue before it died, `died_at` UTC like `seen_at`; `batch` is what `payload` holds,
+    None where it cannot be read.
     """
 
     id: str
@@ -76,6 +77,12 @@ class QueueLetter(NamedTuple):
     reason: str
     died_at: str
     payload: bytes
+    batch: Batch | None = None
+
+    @property
+    def botnet(self) -> str | None:
+        """The botnet type of its sightings, if that can be read and it has any."""
+        return (self.batch and self.batch.botnet_type) or None
 
 
 class DeadLetters(Protocol):

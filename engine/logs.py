@@ -15,6 +15,7 @@ from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from engine.errors import ConfigError
+from engine.printable import printable
 from engine.settings.secret import MASK
 from engine.settings.sections import LogSettings
 
@@ -96,11 +97,7 @@ class Cleaner:
             text = text.replace(secret, MASK)
         if len(text) > limit:
             text = text[: limit - 1] + "…"
-        return text if text.isprintable() else "".join(map(_escaped, text))
-
-
-def _escaped(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode()
+        return printable(text)
 
 
 def _formatter(cleaner: Cleaner, *, is_json: bool, in_colour: bool) -> ProcessorFormatter:

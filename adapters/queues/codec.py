@@ -63,3 +63,11 @@ def decode(payload: bytes) -> Batch:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UndecodableError(f"not a batch: {error}") from error
     return Batch(*packed)
+
+
+def decoded(payload: bytes) -> Batch | None:
+    """The batch, or None where these bytes are none."""
+    try:
+        return decode(payload)
+    except UndecodableError:
+        return None

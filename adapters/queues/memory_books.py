@@ -1,6 +1,7 @@
 """A queue in memory ends with its process: for the commands it never was."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import trio
 
@@ -27,3 +28,8 @@ class NoBooks:
     async def drop(self, ids: Sequence[str]) -> int:  # noqa: ARG002 - the port's
         await trio.lowlevel.checkpoint()
         return 0
+
+
+def open_books() -> AbstractAsyncContextManager[NoBooks]:
+    """There is nothing to open."""
+    return nullcontext(NoBooks())

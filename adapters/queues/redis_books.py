@@ -7,6 +7,7 @@ from attrs import define
 from redis.exceptions import RedisError
 
 from adapters.queues.aio import RedisServer, open_server
+from adapters.queues.codec import decoded
 from adapters.queues.receipts import entry_at, lines_of, moment_of
 from adapters.queues.redis_client import Limits
 from adapters.queues.redis_errors import is_about_rights
@@ -110,6 +111,7 @@ class RedisBooks:
 
 
 def _letter(name: str, fields: Mapping[bytes, bytes]) -> QueueLetter:
+    payload = fields.get(b"batch", b"")
     return QueueLetter(
         id=name,
         source=fields.get(b"source", b"").decode(errors="replace"),
@@ -117,7 +119,8 @@ def _letter(name: str, fields: Mapping[bytes, bytes]) -> QueueLetter:
         attempts=int(fields.get(b"attempts", b"0")),
         reason=fields.get(b"reason", b"").decode(errors="replace"),
         died_at=moment_of(name),
-        payload=fields.get(b"batch", b""),
+        payload=payload,
+        batch=decoded(payload),
     )
 
 

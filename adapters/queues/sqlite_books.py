@@ -8,6 +8,7 @@ from sqlite3 import Connection
 
 from attrs import define
 
+from adapters.queues.codec import decoded
 from adapters.queues.sqlite_file import SqliteFile, open_file
 from adapters.queues.sqlite_schema import STEPS
 from engine.audit import DEAD, DROPPED, QUEUED, SETTLED, Receipt
@@ -53,7 +54,10 @@ def remembered_since(connection: Connection) -> dict[str, str]:
 def letters(connection: Connection) -> list[QueueLetter]:
     """The queue's own dead letters."""
     rows = connection.execute("SELECT id, source, attempts, reason, died_at, payload FROM dead_letters ORDER BY id")
-    return [QueueLetter(str(number), source, str(number), *rest) for number, source, *rest in rows]
+    return [
+        QueueLetter(str(number), source, str(number), attempts, reason, died_at, payload, decoded(payload))
+        for number, source, attempts, reason, died_at, payload in rows
+    ]
 
 
 def drop(connection: Connection, *, ids: Sequence[str]) -> int:
