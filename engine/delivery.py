@@ -73,7 +73,8 @@ class Batch:
     """Records of one page that are written together: sightings of one botnet type, and what was refused.
 
     `first` and `last` are the lowest and highest sequence number in it; `part` tells batches of one page apart.
-    `span` is set in a piece cut from a batch: from which to before which of its records.
+    `digest` stands for its records; empty in one made before batches had it. `span` is set in a piece cut from a
+    batch: from which to before which of its records.
     """
 
     source: str
@@ -86,6 +87,7 @@ class Batch:
     sightings: Sequence[Sighting] = ()
     rejected: Sequence[Rejected] = ()
     span: tuple[int, int] | None = None
+    digest: str = ""
 
     @property
     def size(self) -> int:
@@ -94,8 +96,12 @@ class Batch:
 
     @property
     def name(self) -> str:
-        """Its name in logs and in the ledger: the same records of the same page have the same name."""
+        """Its name in logs and in the ledger: the same records of the same page have the same name, others never.
+
+        Also not after a source and the queue have both begun to count anew.
+        """
         name = f"{self.source}:{self.epoch}:{self.first}-{self.last}:{self.part}"
+        name = f"{name}:{self.digest}" if self.digest else name
         return f"{name}[{self.span[0]}:{self.span[1]}]" if self.span else name
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import TypeVar
 
 from attrs import define, field
@@ -11,6 +12,8 @@ from engine.delivery import Batch, Intake, Page
 from engine.sighting import Rejected, Sighting
 
 T = TypeVar("T")
+
+DIGEST_SIZE = 6
 
 REFUSED_ONLY = ""
 """The botnet type of a batch that holds refused records and no sighting."""
@@ -107,4 +110,16 @@ def _batch(  # noqa: PLR0913 - a batch is all of these
         botnet_type=botnet_type,
         sightings=sightings,
         rejected=rejected,
+        digest=digest_of(sightings, rejected),
     )
+
+
+def digest_of(sightings: Sequence[Sighting], rejected: Sequence[Rejected]) -> str:
+    """What tells apart batches of other records, by what the database tells records apart by."""
+    digest = blake2b(digest_size=DIGEST_SIZE)
+    if sightings:
+        ips, times, _, cleanups, _ = zip(*sightings, strict=True)
+        digest.update("\n".join([*ips, *times]).encode() + bytes(cleanups))
+    for letter in rejected:
+        digest.update(f"{letter.position} {len(letter.original)} ".encode() + letter.original)
+    return digest.hexdigest()

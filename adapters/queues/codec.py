@@ -7,7 +7,9 @@ import msgspec
 from engine.delivery import Batch
 from engine.sighting import Rejected, Sighting
 
-FORM = b"\x01"
+FORM = b"\x02"
+FIRST_FORM = b"\x01"
+"""The same without the digest: what an engine of before has left in a queue."""
 
 CLAIM_SIZE = 1024 * 1024
 """Bytes of packed batches after which a claim takes no more: about 20,000 sightings, or a few refused records."""
@@ -30,6 +32,7 @@ class _Packed(NamedTuple):
     sightings: list[Sighting]
     rejected: list[Rejected]
     span: tuple[int, int] | None
+    digest: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -49,13 +52,14 @@ def encode(batch: Batch) -> bytes:
         list(batch.sightings),
         list(batch.rejected),
         batch.span,
+        batch.digest,
     )
     return FORM + _encoder.encode(packed)
 
 
 def decode(payload: bytes) -> Batch:
     """Unpack what `encode` made. Raises UndecodableError, whatever the bytes are."""
-    if payload[:1] != FORM:
+    if payload[:1] not in {FORM, FIRST_FORM}:
         found = f"form {payload[0]}" if payload else "nothing"
         raise UndecodableError(f"not a batch in form {FORM[0]}: found {found}")
     try:

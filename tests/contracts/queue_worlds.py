@@ -17,7 +17,7 @@ from engine.delivery import Batch, Cursor, Delivery, Intake, Mark
 from engine.ports import Queue
 from engine.sighting import Sighting
 
-GARBAGE = b"\x01not a batch"
+GARBAGE = b"\x02not a batch"
 
 
 class QueueWorld(Protocol):

@@ -114,7 +114,7 @@ async def test_a_buried_delivery_is_a_dead_letter_of_the_queue(world: QueueWorld
         await queue.dead_letter(delivery, "hopeless: ünd")
         (letter,) = await books.read()
         assert (letter.source, letter.delivery, letter.attempts) == ("s", delivery.id, 1)
-        assert (letter.reason, letter.payload[:1]) == ("hopeless: ünd", b"\x01")
+        assert (letter.reason, letter.payload[:1]) == ("hopeless: ünd", b"\x02")
         assert len(letter.died_at) == len("2026-11-23 10:00:00")
         assert await states(books) == [("s:0:1-2:0", 2, DEAD), ("s:0:3-4:1", 2, QUEUED)]
 

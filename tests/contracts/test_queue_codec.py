@@ -15,7 +15,7 @@ SIGHTINGS = st.builds(Sighting, TEXT, TEXT, NUMBER, st.booleans(), st.none() | T
 REJECTED = st.builds(Rejected, TEXT, TEXT, TEXT, st.binary(max_size=40), st.integers(1, 9))
 SPANS = st.none() | st.tuples(NUMBER, NUMBER)
 BATCHES = st.builds(
-    Batch, TEXT, NUMBER, NUMBER, NUMBER, NUMBER, TEXT, TEXT, st.lists(SIGHTINGS), st.lists(REJECTED), SPANS
+    Batch, TEXT, NUMBER, NUMBER, NUMBER, NUMBER, TEXT, TEXT, st.lists(SIGHTINGS), st.lists(REJECTED), SPANS, TEXT
 )
 
 
@@ -31,7 +31,7 @@ def test_a_batch_survives(batch: Batch) -> None:
 @given(st.binary(max_size=60))
 def test_garbage_has_one_error(garbage: bytes) -> None:
     """Bytes that are no batch raise UndecodableError and nothing else, with the first byte right too."""
-    for payload in (garbage, b"\x01" + garbage):
+    for payload in (garbage, b"\x01" + garbage, b"\x02" + garbage):
         with pytest.raises(UndecodableError):
             decode(payload)
 
@@ -46,8 +46,15 @@ def test_a_cut_batch_is_no_batch(batch: Batch, data: st.DataObject) -> None:
 
 def test_a_newer_form_is_named() -> None:
     """An older engine refuses what a newer one wrote, and says which form it found."""
-    with pytest.raises(UndecodableError, match="form 2"):
-        decode(b"\x02whatever")
+    with pytest.raises(UndecodableError, match="found form 3"):
+        decode(b"\x03whatever")
+
+
+def test_the_form_of_before_is_read() -> None:
+    """What an engine of before left in a queue: a batch without a digest."""
+    payload = b"\x01\x9a\xa1s\x00\x01\x02\x00\xa1t\xa1b\x91\x95\xa71.2.3.4\xa2at\x01\xc2\xc0\x90\xc0"
+    assert decode(payload) == Batch("s", 0, 1, 2, 0, "t", "b", [Sighting("1.2.3.4", "at", 1)], [])
+    assert decode(payload).name == "s:0:1-2:0"
 
 
 MARKS = st.dictionaries(st.integers(1, 60), st.integers(0, 2**32 - 1)).map(
