@@ -52,9 +52,9 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Throughput per worker count, rows checked after every run: `nox -s bench -- --records N --workers 1,2,4`."""
+    """Engine against floor, rows checked after every run: `nox -s bench -- --records N --workers 1,2 --runs R`."""
     provide_servers(session)
-    session.install("-e", ".[test]")
+    session.install("-e", ".[test,bench]")
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

@@ -1,43 +1,57 @@
-"""`python -m benchmarks`: throughput per worker count, rows and counters checked after every run."""
+"""`python -m benchmarks`: scenarios, each in its file; a run that is not exact ends the benchmark without a figure."""
 
 import argparse
-import platform
-import statistics
+import json
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks.throughput import Result, Scenario
+from benchmarks import throughput
+from benchmarks.ground import Ground, Options, ground
+from benchmarks.machine import describe
+from benchmarks.report import Report
+
+SCENARIOS: Mapping[str, Callable[[Ground, Options], Report]] = {
+    "throughput": throughput.run,
+}
 
 
 def main() -> None:
-    """Run every worker count `--runs` times, interleaved so that noise hits all alike, and print a table."""
-    parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
-    parser.add_argument("--records", type=int, default=100_000, help="sightings per run (default: %(default)s)")
-    parser.add_argument("--workers", default="1,2,4", help="worker counts (default: %(default)s)")
-    parser.add_argument("--runs", type=int, default=3, help="runs of each (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the corpus (default: %(default)s)")
-    arguments = parser.parse_args()
-    counts = [int(text) for text in arguments.workers.split(",")]
-    results: dict[int, list[Result]] = {count: [] for count in counts}
-    with tempfile.TemporaryDirectory(prefix="engine-bench-") as folder:
-        scenario = Scenario(Path(folder), arguments.records, arguments.seed)
-        with scenario:
-            machine = f"{platform.machine()}, Python {platform.python_version()}"
-            print(f"{arguments.records:,} sightings, seed {arguments.seed}; {machine}")
-            for _ in range(arguments.runs):
-                for count in counts:
-                    results[count].append(scenario.run(count))
-    print_table(results)
+    """Run the scenarios asked for, print their tables, and keep their figures where asked."""
+    arguments = parser().parse_args()
+    options = Options(
+        records=arguments.records,
+        workers=[int(text) for text in arguments.workers.split(",")],
+        runs=arguments.runs,
+        seed=arguments.seed,
+        types=arguments.types,
+        queue=arguments.queue,
+        database=arguments.database,
+    )
+    names = list(SCENARIOS) if arguments.scenario == "all" else arguments.scenario.split(",")
+    results: dict[str, object] = {}
+    for name in names:
+        with tempfile.TemporaryDirectory(prefix="engine-bench-") as folder, ground(Path(folder)) as where:
+            report = SCENARIOS[name](where, options)
+        print(report.text(), flush=True)
+        results[name] = describe(options) | report.as_dict()
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(results, indent=1))
 
 
-def print_table(results: dict[int, list[Result]]) -> None:
-    """Median and spread per worker count."""
-    print(f"{'workers':>7} {'records/s':>10} {'lowest':>10} {'highest':>10} {'CPU s per 100,000':>18}  rows")
-    for count, runs in results.items():
-        rates = [run.records_per_second for run in runs]
-        cpu = statistics.median(run.cpu_seconds_per_100k for run in runs)
-        median = statistics.median(rates)
-        print(f"{count:>7} {median:>10,.0f} {min(rates):>10,.0f} {max(rates):>10,.0f} {cpu:>18.2f}  exact")
+def parser() -> argparse.ArgumentParser:
+    """The options."""
+    made = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
+    made.add_argument("--scenario", default="throughput", help=f"a list of {', '.join(SCENARIOS)}; or all")
+    made.add_argument("--records", type=int, default=100_000, help="sightings per run (default: %(default)s)")
+    made.add_argument("--workers", default="1,2,4,8", help="worker counts (default: %(default)s)")
+    made.add_argument("--runs", type=int, default=3, help="rounds (default: %(default)s)")
+    made.add_argument("--seed", type=int, default=1, help="seed of the corpus (default: %(default)s)")
+    made.add_argument("--types", type=int, default=1, help="botnet types in the corpus (default: %(default)s)")
+    made.add_argument("--queue", choices=["redis", "sqlite", "memory"], default="redis")
+    made.add_argument("--database", choices=["mysql", "sqlite"], default="mysql")
+    made.add_argument("--json", type=Path, help="write all figures to this file")
+    return made
 
 
 if __name__ == "__main__":

@@ -1,86 +1,50 @@
-"""Throughput of the whole job: HTTP collector -> Redis -> workers -> MariaDB, with the built-in look-up.
+"""`throughput`: the whole job, HTTP collector -> queue -> workers -> database, beside the floor, per worker count."""
 
-Every run starts from an empty queue and an empty database, and ends with the independent checker: a run that is not
-exact has no figure.
-"""
-
-import resource
 from pathlib import Path
-from typing import NamedTuple, Self
 
-import pymysql
+from benchmarks import corpus
+from benchmarks.comparison import ENGINE, Line, Ways, in_rounds, lines, ratio_targets, summed_up
+from benchmarks.engine_run import Setting, idle_cpu, run_engine
+from benchmarks.floor import Plan, facts_of, run_floor
+from benchmarks.ground import Ground, Options, Work, work_of
+from benchmarks.report import Report, Target
 
-from tests import ledger
-from tests.collector.process import collector_process
-from tests.corpus import make
-from tests.engine_process import EngineProcess, write_config
-from tests.servers.mariadb import MariaDbServer
-from tests.servers.redis import RedisServer
+THREADS, PROCESSES, WHOLE = "in threads", "in processes", "in processes, formatting too"
+FLOORS = (THREADS, PROCESSES)
+"""The floor is the faster of these two, on this machine; the third is shown only."""
 
-RUN_SECONDS = 600.0
-
-
-class Result(NamedTuple):
-    """What one run showed. CPU is the engine's own, user and system."""
-
-    workers: int
-    records_per_second: float
-    cpu_seconds_per_100k: float
+RATIO = 0.8
+CPU_SECONDS = 1.2
+MEMORY_MIB = 150
 
 
-class Scenario:
-    """Private servers, a collector that serves one corpus, and runs of the engine against them."""
+def run(ground: Ground, options: Options) -> Report:
+    """All worker counts with the built-in look-up. Raises AssertionError if any run is not exact."""
+    work = work_of(corpus.make(options.records, options.seed, types=options.types), ground.folder)
+    ways = ways_of(ground, work, options, [])
+    runs = in_rounds(ways, options.workers, options.runs)
+    compared = lines(runs, options.workers, FLOORS, idle_cpu(ground, options))
+    title = f"{len(work.corpus):,} sightings of {len(work.corpus.addresses):,} addresses, built-in look-up"
+    return summed_up("throughput", title, compared, runs, [*ratio_targets(compared, RATIO), *costs(compared)])
 
-    def __init__(self, folder: Path, records: int, seed: int) -> None:
-        self.folder = folder
-        self.corpus = make(records, seed, broken=0.0, cleanups=0.0)
-        self.redis = RedisServer(folder / "redis")
-        self.mariadb = MariaDbServer(folder / "mariadb")
-        self._runs = 0
-        for server in (self.redis, self.mariadb):
-            server.folder.mkdir(exist_ok=True)
 
-    def __enter__(self) -> Self:
-        self.redis.__enter__()
-        self.mariadb.__enter__()
-        (self.folder / "records.jsonl").write_text(self.corpus.lines())
-        return self
+def ways_of(ground: Ground, work: Work, options: Options, mmdb: list[Path]) -> Ways:
+    """The engine and its floors, looking addresses up in these files."""
+    facts = facts_of(work, mmdb)
+    setting = Setting(enrichment={"mmdb": [str(path) for path in mmdb]} if mmdb else {})
+    return {
+        ENGINE: lambda count: run_engine(ground, work, count, options, setting),
+        THREADS: lambda count: run_floor(ground, work, facts, Plan(count)),
+        PROCESSES: lambda count: run_floor(ground, work, facts, Plan(count, in_processes=True)),
+        WHOLE: lambda count: run_floor(ground, work, facts, Plan(count, in_processes=True, formats=True)),
+    }
 
-    def __exit__(self, *_: object) -> None:
-        self.mariadb.__exit__()
-        self.redis.__exit__()
 
-    def run(self, workers: int) -> Result:
-        """One run with so many workers, checked. Raises AssertionError when a row or counter is wrong."""
-        self._runs += 1
-        database = f"bench_{self._runs}"
-        folder = self.folder / f"run-{self._runs}"
-        folder.mkdir()
-        with collector_process("--records", str(self.folder / "records.jsonl")) as collector:
-            write_config(
-                folder,
-                worker={"worker_count": workers},
-                queue={"url": self.redis.url, "name": database},
-                database={"url": self.mariadb.url(database)},
-                source=[{"name": "bench", "url": collector.url, "pull_interval_seconds": 1}],
-            )
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            engine = EngineProcess(folder, "--once", "--json", "--log-level", "warning").start()
-            code = engine.wait(RUN_SECONDS)
-            assert code == 0, engine.errors
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        self._check(database)
-        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return Result(workers, engine.account["records_per_second"], cpu / len(self.corpus.records) * 100_000)
-
-    def _check(self, database: str) -> None:
-        connection = pymysql.connect(host="127.0.0.1", port=self.mariadb.port, user="root", database=database)
-        with connection, connection.cursor() as cursor:
-
-            def ask(query: str) -> list[tuple[object, ...]]:
-                cursor.execute(query)
-                return list(cursor.fetchall())
-
-            found = ledger.differences(ask, self.corpus.expected)
-            assert not found, found[:5]
-            cursor.execute(f"DROP DATABASE `{database}`")
+def costs(compared: list[Line]) -> list[Target]:
+    """What the engine may use."""
+    spent = max(line.engine_cpu for line in compared)
+    peak = max(run.peak_mib for line in compared for run in line.engine)
+    return [
+        Target("engine CPU seconds per 100,000", spent, CPU_SECONDS, is_least=False),
+        Target("peak memory of the engine, MiB", peak, MEMORY_MIB, is_least=False),
+    ]
