@@ -15,8 +15,8 @@ from benchmarks.report import Report, Spread, Target, percentile, spread
 
 ENGINE = "engine"
 COLUMNS = (
-    "workers", "engine records/s", "floor records/s", "ratio", "CPU s per 100,000: engine", "mariadbd", "redis",
-    "mariadbd of the floor", "peak MiB", "batch ms: median", "99 %",
+    "workers", "engine records/s", "whole run", "floor records/s", "ratio", "CPU s per 100,000: engine", "mariadbd",
+    "redis", "collector", "mariadbd of the floor", "peak MiB", "batch ms: median", "99 %",
 )  # fmt: skip
 SLOWER = 0.95
 """Not slower than with fewer workers, but for what noise may do."""
@@ -74,10 +74,11 @@ class Line:
         return (
             str(self.workers),
             self.rate.show(),
+            f"{statistics.median(run.records / run.whole_seconds for run in self.engine):,.0f}",
             f"{self.floor_rate.show()} {self.floor_name}",
             self.ratio.show(".2f"),
             f"{self.engine_cpu:.2f}",
-            *(f"{cpu(self.engine, name):.2f}" for name in ("mariadbd", "redis")),
+            *(f"{cpu(self.engine, name):.2f}" for name in ("mariadbd", "redis", "collector")),
             f"{cpu(self.floor, 'mariadbd'):.2f}",
             f"{max(run.peak_mib for run in self.engine):.0f}",
             f"{percentile(batches, 0.5):.0f}",

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from attrs import evolve, frozen
 
@@ -35,12 +36,17 @@ DEFAULTS = Setting()
 
 @frozen
 class Figures:
-    """What one exact run showed; CPU seconds by the name of the process."""
+    """What one exact run showed; CPU seconds by the name of the process.
+
+    `seconds` is from the moment everything is connected until the last row is committed; `whole_seconds` is what the
+    engine's own account says, which begins before and ends after confirming to the collector.
+    """
 
     records: int
     seconds: float
     cpu: Mapping[str, float]
     peak_mib: float = 0.0
+    whole_seconds: float = 0.0
     batch_seconds: Sequence[float] = ()
     memory: Sequence[tuple[float, float]] = ()
 
@@ -66,18 +72,19 @@ def run_engine(ground: Ground, work: Work, workers: int, options: Options, setti
     ):
         configure(ground, place, collector.url, options, with_workers(setting, workers))
         process = EngineProcess(place.folder, "--once", "--json", environ=PATH, module=setting.module)
-        with Servers(ground) as servers, process as engine:
+        with Servers(ground, collector=collector.process.pid) as servers, process as engine:
             followed = follow(engine.pid, RUN_SECONDS)
             assert engine.wait() == 0, engine.errors[-3000:]
+        account, log = engine.account, Log(engine.errors)
         place.check(work.expected)
-        account, lines = engine.account, engine.errors
     assert account["received"] == len(work.corpus), account
     return Figures(
         records=len(work.corpus),
-        seconds=account["seconds"],
+        seconds=log.seconds,
         cpu={"engine": followed.cpu_seconds, **servers.spent},
         peak_mib=followed.peak_mib,
-        batch_seconds=batch_seconds(lines),
+        whole_seconds=account["seconds"],
+        batch_seconds=log.batch_seconds,
         memory=followed.memory,
     )
 
@@ -106,10 +113,10 @@ def configure(ground: Ground, place: Place, collector_url: str, options: Options
 
 
 class Servers:
-    """What the servers spend while it is entered."""
+    """What the servers spend while it is entered, and other processes by name."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._pids = {"mariadbd": ground.mariadb.pid, "redis": ground.redis.pid}
+    def __init__(self, ground: Ground, **others: int) -> None:
+        self._pids = {"mariadbd": ground.mariadb.pid, "redis": ground.redis.pid, **others}
         self.spent: Mapping[str, float] = {}
 
     def __enter__(self) -> Self:
@@ -120,7 +127,29 @@ class Servers:
         self.spent = {name: cpu_seconds(pid) - self._before[name] for name, pid in self._pids.items()}
 
 
-def batch_seconds(lines: str) -> list[float]:
-    """From the log: how long each batch took, from the moment a worker had it until it was settled."""
-    events = (json.loads(line) for line in lines.splitlines() if '"batch written"' in line)
-    return [event["seconds"] for event in events]
+class Log:
+    """What an engine said in JSON."""
+
+    def __init__(self, text: str) -> None:
+        self._events = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+    @property
+    def written(self) -> Sequence[Mapping[str, Any]]:
+        """The lines of the batches that were settled."""
+        return [event for event in self._events if event["event"] == "batch written"]
+
+    @property
+    def batch_seconds(self) -> Sequence[float]:
+        """How long each batch took, from the moment a worker had it until it was settled."""
+        return [event["seconds"] for event in self.written]
+
+    @property
+    def seconds(self) -> float:
+        """From the moment everything was connected until the last batch was settled; 0.0 where there was none."""
+        began = next(moment(event) for event in self._events if event["event"].startswith("running"))
+        return max([moment(event) - began for event in self.written], default=0.0)
+
+
+def moment(event: Mapping[str, Any]) -> float:
+    """When it was said, in seconds since 1970."""
+    return datetime.fromisoformat(event["timestamp"]).timestamp()

@@ -21,6 +21,9 @@ def main() -> None:
     if options.confirm_log is not None:
         log = options.confirm_log.open("a", encoding="utf-8", buffering=1)
         collector.spool.on_confirm = lambda entry: print(json.dumps(entry), file=log)
+    if options.pull_log is not None:
+        pulls = options.pull_log.open("a", encoding="utf-8", buffering=1)
+        collector.on_pull = lambda entry: print(json.dumps(entry), file=pulls)
     if options.records is not None:
         with options.records.open("rb") as lines:
             collector.spool.add(line for line in lines if line.strip())
@@ -47,6 +50,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--broken", type=float, default=0.0, help="share of invented records that are broken")
     parser.add_argument("--gap-every", type=int, default=0, metavar="K", help="burn a number after every K records")
     parser.add_argument("--confirm-log", type=Path, help="append every applied confirm as one JSON line")
+    parser.add_argument("--pull-log", type=Path, help="append every answered pull as one JSON line")
     parser.add_argument("--until-eof", action="store_true", help="end when standard input ends")
     return parser.parse_args()
 

@@ -5,7 +5,8 @@ import hmac
 import json
 import ssl
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +16,10 @@ from tests.collector.spool import Spool, encoded
 
 
 class Collector(ThreadingHTTPServer):
-    """A collector on loopback. `spool` holds its records; `mischief` what it does wrong; `pulls` the queries it got."""
+    """A collector on loopback. `spool` holds its records; `mischief` what it does wrong; `pulls` the queries it got.
+
+    `on_pull` is told of every pull that was answered: its `query`, `count`, highest number, and when it came and went.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -27,6 +31,7 @@ class Collector(ThreadingHTTPServer):
         self.mischief = Mischief()
         self.api_key = api_key
         self.pulls: list[str] = []
+        self.on_pull: Callable[[dict[str, object]], None] = lambda _entry: None
         self.is_secure = tls is not None
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
@@ -94,6 +99,7 @@ class _Request(BaseHTTPRequestHandler):
             self._json(404, {"error": "Not Found"})
 
     def _pull(self) -> None:
+        asked_at = time.time()
         query = urlsplit(self.path).query
         self.server.pulls.append(query)
         options = {name: values[-1] for name, values in parse_qs(query).items()}
@@ -117,6 +123,8 @@ class _Request(BaseHTTPRequestHandler):
             whole(self, 200, body, Content_Type="application/json")
         else:
             misbehaviour.pull_wrongly(self, body, how, self.server.mischief.released)
+        told = {"query": query, "count": len(pulled.records), "highest": pulled.highest}
+        self.server.on_pull(told | {"asked_at": asked_at, "answered_at": time.time()})
 
     def _confirm(self, body: bytes) -> None:
         try:
