@@ -6,13 +6,21 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import throughput
+from benchmarks import embedded, growth, latency, memory, mmdb, small, start, throughput, waiting
 from benchmarks.ground import Ground, Options, ground
 from benchmarks.machine import describe
 from benchmarks.report import Report
 
 SCENARIOS: Mapping[str, Callable[[Ground, Options], Report]] = {
     "throughput": throughput.run,
+    "mmdb": mmdb.run,
+    "waiting": waiting.run,
+    "embedded": embedded.run,
+    "latency": latency.run,
+    "start": start.run,
+    "small": small.run,
+    "memory": memory.run,
+    "growth": growth.run,
 }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import asdict, frozen
 
-from benchmarks.engine_run import Figures
+from benchmarks.figures import Figures
 from benchmarks.report import Report, Spread, Target, percentile, spread
 
 ENGINE = "engine"

@@ -63,6 +63,11 @@ class Corpus:
         return path
 
 
+def kinds(types: int) -> list[str]:
+    """The names of so many botnet types."""
+    return sorted(TYPES[:types])
+
+
 def make(size: int, seed: int, *, types: int = 1) -> Corpus:
     """The same size, seed and number of botnet types give the same records."""
     return Corpus(list(records(size, seed, types=types)))

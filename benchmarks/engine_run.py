@@ -1,14 +1,13 @@
-"""One run of the real engine, in its own process, against a collector in another; checked, then measured."""
+"""Runs of the real engine, in its own process, against a collector in another."""
 
-import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from attrs import evolve, frozen
 
 from benchmarks.corpus import Corpus
+from benchmarks.figures import Figures, Log
 from benchmarks.ground import Ground, Options, Place, Work, work_of
 from benchmarks.processes import cpu_seconds, follow
 from tests.collector.process import collector_process
@@ -30,53 +29,33 @@ class Setting:
     enrichment: Mapping[str, object] = {}
     source: Mapping[str, object] = {}
 
+    def with_workers(self, count: int) -> "Setting":
+        """The same with so many workers."""
+        return evolve(self, worker={**self.worker, "worker_count": count})
+
 
 DEFAULTS = Setting()
-
-
-@frozen
-class Figures:
-    """What one exact run showed; CPU seconds by the name of the process.
-
-    `seconds` is from the moment everything is connected until the last row is committed; `whole_seconds` is what the
-    engine's own account says, which begins before and ends after confirming to the collector.
-    """
-
-    records: int
-    seconds: float
-    cpu: Mapping[str, float]
-    peak_mib: float = 0.0
-    whole_seconds: float = 0.0
-    batch_seconds: Sequence[float] = ()
-    memory: Sequence[tuple[float, float]] = ()
-
-    @property
-    def records_per_second(self) -> float:
-        """The speed."""
-        return self.records / self.seconds
-
-    def cpu_per_100k(self, name: str) -> float:
-        """CPU seconds of one process per 100,000 records."""
-        return self.cpu.get(name, 0.0) / self.records * 100_000
 
 
 def run_engine(ground: Ground, work: Work, workers: int, options: Options, setting: Setting = DEFAULTS) -> Figures:
     """One run until the collector has nothing more and the queue is empty. Raises AssertionError if it is not exact.
 
-    The engine's own clock counts: it begins before the engine has connected to anything, and ends when everything is
-    settled. The tables are there before.
+    The tables are there before.
     """
-    with (
-        ground.place(work.kinds, options.database) as place,
-        collector_process("--records", str(work.file)) as collector,
-    ):
-        configure(ground, place, collector.url, options, with_workers(setting, workers))
-        process = EngineProcess(place.folder, "--once", "--json", environ=PATH, module=setting.module)
+    with ground.place(work.kinds, options.database) as place:
+        figures = run_in(ground, place, work, options, setting.with_workers(workers))
+        place.check(work.expected)
+    return figures
+
+
+def run_in(ground: Ground, place: Place, work: Work, options: Options, setting: Setting) -> Figures:
+    """One run into a place, unchecked but for the engine's own account."""
+    with collector_process("--records", str(work.file)) as collector:
+        process = engine_in(ground, place, collector.url, options, setting, "--once", "--json")
         with Servers(ground, collector=collector.process.pid) as servers, process as engine:
             followed = follow(engine.pid, RUN_SECONDS)
             assert engine.wait() == 0, engine.errors[-3000:]
-        account, log = engine.account, Log(engine.errors)
-        place.check(work.expected)
+    account, log = engine.account, Log(engine.errors)
     assert account["received"] == len(work.corpus), account
     return Figures(
         records=len(work.corpus),
@@ -85,7 +64,6 @@ def run_engine(ground: Ground, work: Work, workers: int, options: Options, setti
         peak_mib=followed.peak_mib,
         whole_seconds=account["seconds"],
         batch_seconds=log.batch_seconds,
-        memory=followed.memory,
     )
 
 
@@ -94,22 +72,20 @@ def idle_cpu(ground: Ground, options: Options) -> float:
     return run_engine(ground, work_of(Corpus([]), ground.folder), 1, options).cpu["engine"]
 
 
-def with_workers(setting: Setting, workers: int) -> Setting:
-    """The same with so many workers."""
-    return evolve(setting, worker={"worker_count": workers, **setting.worker})
-
-
-def configure(ground: Ground, place: Place, collector_url: str, options: Options, setting: Setting) -> None:
-    """Write the engine.toml of a run: defaults, but for what the scenario is about."""
+def engine_in(
+    ground: Ground, place: Place, collector_url: str, options: Options, setting: Setting, *arguments: str
+) -> EngineProcess:
+    """An engine that is configured and not started: defaults, but for what the scenario is about."""
     write_config(
         place.folder,
         worker=dict(setting.worker),
-        queue={"url": ground.queue_url(options.queue, place), "name": place.name, **setting.queue},
+        queue={"url": ground.queue_url(options.queue, place), "name": ground.name(), **setting.queue},
         database={"url": place.url},
         enrichment=dict(setting.enrichment),
         log={"file": "", "format": "json"},
         source=[{"name": SOURCE, "url": collector_url, "pull_interval_seconds": 1, **setting.source}],
     )
+    return EngineProcess(place.folder, *arguments, environ=PATH, module=setting.module)
 
 
 class Servers:
@@ -125,31 +101,3 @@ class Servers:
 
     def __exit__(self, *_: object) -> None:
         self.spent = {name: cpu_seconds(pid) - self._before[name] for name, pid in self._pids.items()}
-
-
-class Log:
-    """What an engine said in JSON."""
-
-    def __init__(self, text: str) -> None:
-        self._events = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-
-    @property
-    def written(self) -> Sequence[Mapping[str, Any]]:
-        """The lines of the batches that were settled."""
-        return [event for event in self._events if event["event"] == "batch written"]
-
-    @property
-    def batch_seconds(self) -> Sequence[float]:
-        """How long each batch took, from the moment a worker had it until it was settled."""
-        return [event["seconds"] for event in self.written]
-
-    @property
-    def seconds(self) -> float:
-        """From the moment everything was connected until the last batch was settled; 0.0 where there was none."""
-        began = next(moment(event) for event in self._events if event["event"].startswith("running"))
-        return max([moment(event) - began for event in self.written], default=0.0)
-
-
-def moment(event: Mapping[str, Any]) -> float:
-    """When it was said, in seconds since 1970."""
-    return datetime.fromisoformat(event["timestamp"]).timestamp()

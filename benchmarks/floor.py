@@ -18,7 +18,8 @@ from attrs import frozen
 
 from adapters.lookups.mmdb import open_lookup
 from benchmarks.corpus import Seen
-from benchmarks.engine_run import Figures, Servers
+from benchmarks.engine_run import Servers
+from benchmarks.figures import Figures
 from benchmarks.floor_rows import Rows, columns_of, rows_of, split, written_out
 from benchmarks.floor_writer import Writer
 from benchmarks.ground import Ground, MysqlPlace, Work

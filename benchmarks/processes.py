@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from attrs import frozen
@@ -27,8 +27,11 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def follow(pid: int, seconds: float, *, every: float = SAMPLE_SECONDS) -> Followed:
-    """Watch a child until it ends, and leave it to be waited for. Raises AssertionError when it takes too long."""
+def follow(pid: int, seconds: float, *, meanwhile: Callable[[], None] = lambda: None) -> Followed:
+    """Watch a child until it ends, and leave it to be waited for; `meanwhile` is called all the time.
+
+    Raises AssertionError when it takes too long.
+    """
     began = time.monotonic()
     memory: list[tuple[float, float]] = []
     peak = 0.0
@@ -39,7 +42,8 @@ def follow(pid: int, seconds: float, *, every: float = SAMPLE_SECONDS) -> Follow
         if "VmRSS" in sizes:
             memory.append((waited, sizes["VmRSS"]))
             peak = max(peak, sizes["VmHWM"])
-        time.sleep(every)
+        meanwhile()
+        time.sleep(SAMPLE_SECONDS)
     return Followed(cpu_seconds(pid), peak, memory)
 
 
