@@ -115,6 +115,7 @@ class Session:
         try:
             await self._watched(lambda: self._greet(wire, raw))
         except BaseException:
+            wire._force_close()  # noqa: SLF001 - the reader it made of `raw` would keep the descriptor open
             raw.close()
             raise
         self._wire = wire

@@ -12,6 +12,9 @@ from pymysql.constants import COMMAND, CR
 from adapters.sinks.mysql_errors import LOAD_REFUSED
 
 if TYPE_CHECKING:
+    import socket
+    from io import BufferedReader
+
     from pymysql.protocol import MysqlPacket, OKPacketWrapper
 
 LARGEST_STATEMENT = 1 << 20
@@ -30,7 +33,9 @@ class Wire(pymysql.Connection):
 
     if TYPE_CHECKING:
         # What PyMySQL calls internal, and has kept since 0.7.
-        def _execute_command(self, command: int, sql: str) -> None: ...
+        _sock: socket.socket | None
+        _rfile: BufferedReader
+
         def _read_packet(self, packet_type: type["MysqlPacket"] = ...) -> "MysqlPacket": ...
         def _read_ok_packet(self) -> "OKPacketWrapper": ...
         def _force_close(self) -> None: ...
@@ -52,7 +57,8 @@ class Wire(pymysql.Connection):
 
     def number(self, sql: str) -> int:
         """Run a query whose answer is one whole number."""
-        return int(str(self.rows(sql)[0][0]))
+        with sound():
+            return int(str(self.rows(sql)[0][0]))
 
     def load(self, sql: str, rows: bytes) -> bool:
         """Run a LOAD DATA LOCAL with `rows` as the file; False where the server does not allow it.
@@ -83,6 +89,22 @@ class Wire(pymysql.Connection):
         self.write_packet(b"")
         warnings: int = self._read_ok_packet().warning_count
         return warnings
+
+    def _execute_command(self, command: int, sql: str) -> None:
+        """Refuse to ask while an answer lies there that nobody asked for: it would be taken for the one to this."""
+        if self._sock is not None and self._has_unread(self._sock):
+            raise pymysql.err.OperationalError(CR.CR_MALFORMED_PACKET, "the server gave an answer to no question")
+        super()._execute_command(command, sql)  # type: ignore[misc]  # the stubs leave out what is internal
+
+    def _has_unread(self, connected: "socket.socket") -> bool:
+        patience = connected.gettimeout()
+        connected.settimeout(0)
+        try:
+            return bool(self._rfile.peek(1))
+        except ssl.SSLWantReadError:
+            return False
+        finally:
+            connected.settimeout(patience)
 
     def commit(self) -> None:
         """Commit."""

@@ -28,6 +28,7 @@ from tests.contracts.sink_stores import (
     write,
     write_with,
 )
+from tests.faults.proxy import DOWN, FaultProxy, Toxics
 from tests.servers.mariadb import MariaDbServer
 
 DAY = "2026-11-20 "
@@ -483,3 +484,28 @@ async def test_a_connection_that_the_server_closed_meanwhile_costs_nothing(
         await write_with(sink, batch_of(many(1), kind))
         await trio.to_thread.run_sync(server.restart)
         assert await write_with(sink, batch_of(many(1, minute=1), kind)) == Written(1, 0, 0)
+
+
+async def test_an_answer_that_comes_twice_is_never_taken_for_the_next(
+    server: MariaDbServer, store: MariaDbStore, kind: str
+) -> None:
+    """The connection is given up, whatever is asked over it, and what is written afterwards is exact."""
+    async with (
+        store.open(),
+        FaultProxy("127.0.0.1", server.port, seed=1) as proxy,
+        mysql.open_database(f"mysql://root@127.0.0.1:{proxy.port}/{store.name}") as database,
+        database.writer() as sink,
+    ):
+        await write_with(sink, batch_of(many(1), kind))
+        for chance in (0.2, 1.0):
+            proxy.poison(Toxics(duplicate_chance=chance), DOWN)
+            for minute in range(1, 6):
+                with contextlib.suppress(UnavailableError):
+                    await write_with(sink, batch_of(many(20, minute), kind))
+                with contextlib.suppress(UnavailableError):
+                    await database.record_start(kind, 60)
+        proxy.heal()
+        for minute in range(1, 6):
+            await write_with(sink, batch_of(many(20, minute), kind))
+    total = f"SELECT SUM(communication_count) FROM botnet_nodes_{kind}"
+    assert store.rows(f"SELECT ({total}), COUNT(*) FROM botnet_communications_{kind}") == [(101, 101)]
