@@ -5,8 +5,8 @@ statements, the transaction and the table of errors.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar
 
 import pymysql
@@ -31,7 +31,7 @@ from engine.errors import ConfigError, EngineError
 from engine.ports import Sink, TableCount
 from engine.sighting import Facts
 
-_QUESTION_SECONDS = 600.0
+_READING_SECONDS = 600.0
 T = TypeVar("T")
 
 __all__ = ["MysqlDatabase", "MysqlSink", "open_database"]
@@ -135,7 +135,7 @@ class MysqlDatabase:
 
     async def table_counts(self) -> list[TableCount]:
         """Count the rows of every botnet type, by its name. Reads whole indexes: minutes on very large tables."""
-        return await self.ask(questions.table_counts)
+        return await self.ask_patiently(questions.table_counts)
 
     async def dead_letter_count(self, limit: int) -> int:
         """Count the dead letters, up to `limit`."""
@@ -143,15 +143,15 @@ class MysqlDatabase:
 
     async def ledger_rows(self, names: Collection[str]) -> list[LedgerRow]:
         """The rows of these batches: see `engine.audit.Ledger`, here and below."""
-        return await self.ask(lambda wire: mysql_audit.ledger_rows(wire, names))
+        return await self.ask_patiently(lambda wire: mysql_audit.ledger_rows(wire, names))
 
     async def ledger_totals(self, since: str | None) -> list[LedgerTotal]:
         """Sum up the ledger per source, of rows written at or after `since`."""
-        return await self.ask(lambda wire: mysql_audit.ledger_totals(wire, since))
+        return await self.ask_patiently(lambda wire: mysql_audit.ledger_totals(wire, since))
 
     async def counters(self) -> list[Counters]:
         """Compare counters with rows, per botnet type."""
-        return await self.ask(mysql_audit.counters)
+        return await self.ask_patiently(mysql_audit.counters)
 
     async def durability_warnings(self) -> list[str]:
         """Say what makes this server forget or damage rows, one line each."""
@@ -187,26 +187,33 @@ class MysqlDatabase:
 
     async def ask(self, question: Callable[[Wire], T]) -> T:
         """Ask over a connection that nobody else uses meanwhile. Raises the engine's errors."""
-        try:
+        with self._translated():
             return await self._ask_raw(question)
-        except (pymysql.err.Error, OSError) as error:
-            raise self.translate(error) from error
+
+    async def ask_patiently(self, question: Callable[[Wire], T]) -> T:
+        """The same, where the answer takes as long as a table is large."""
+        with self._translated():
+            return await _ask_over(Session(self.url, local_infile=False, answer_seconds=_READING_SECONDS), question)
 
     async def _ask_raw(self, question: Callable[[Wire], T]) -> T:
         """Over a connection that waits for questions, or one more: nobody waits for somebody else's answer."""
-        session = self._idle.pop() if self._idle else self._questions()
+        session = self._idle.pop() if self._idle else Session(self.url, local_infile=False)
         try:
             return await session.run(lambda wire: _outside_transactions(wire, question))
         finally:
             self._idle.append(session)
 
-    def _questions(self) -> Session:
-        return Session(self.url, local_infile=False, answer_seconds=_QUESTION_SECONDS)
-
     async def aclose(self) -> None:
         """Close the connections of questions."""
         while self._idle:
             await self._idle.pop().aclose()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (pymysql.err.Error, OSError) as error:
+            raise self.translate(error) from error
 
     def translate(self, error: Exception) -> EngineError:
         """Return the engine's error for one of PyMySQL's."""
@@ -219,3 +226,10 @@ def _outside_transactions(wire: Wire, question: Callable[[Wire], T]) -> T:
     answer = question(wire)
     wire.rollback()
     return answer
+
+
+async def _ask_over(session: Session, question: Callable[[Wire], T]) -> T:
+    try:
+        return await session.run(question)
+    finally:
+        await session.aclose()

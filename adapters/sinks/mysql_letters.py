@@ -36,7 +36,7 @@ class MysqlLetters:
         return f"<MysqlLetters {self._database!r}>"
 
     async def read(self, choice: Choice, after: int, limit: int) -> Sequence[DeadLetter]:
-        return await self._database.ask(lambda wire: read(wire, choice, after, limit))
+        return await self._database.ask_patiently(lambda wire: read(wire, choice, after, limit))
 
     async def resolve(
         self, batch: Batch, facts: Mapping[str, Facts], ids: Sequence[int], *, rehearse: bool
