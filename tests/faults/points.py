@@ -9,18 +9,20 @@ import inspect
 import os
 import signal
 from collections.abc import Awaitable, Callable, Sequence
-from functools import wraps
+from functools import partial, partialmethod, wraps
 from types import ModuleType
 
 import pymysql
 from pymysql.constants import CR
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from adapters.queues import scripts
+from adapters.queues import redis, scripts
 from adapters.queues.aio import RedisServer
 from adapters.queues.redis import RedisQueue
+from adapters.queues.redis_client import Limits
 from adapters.queues.scripts import Script
-from adapters.sinks import mysql_writer
+from adapters.sinks import connection, mysql_writer
+from adapters.sinks.connection import Session
 from adapters.sinks.mysql import MysqlDatabase, MysqlSink
 from adapters.sinks.mysql_writer import TableWriter
 from adapters.sinks.wire import Wire
@@ -90,6 +92,18 @@ def hasten(seconds: float) -> None:
     for module in (ownership, confirmer):
         for name in times.keys() & vars(module).keys():
             setattr(module, name, seconds * times[name])
+
+
+def hurry(seconds: float) -> None:
+    """Give up on an answer of Redis or MySQL after so many seconds, where nothing else is asked for."""
+    limits = partial(Limits, connect_seconds=seconds, call_seconds=seconds)
+    patched: list[tuple[object, str, object]] = [
+        (redis, "Limits", limits),
+        (connection, "ANSWER_SECONDS", seconds),
+        (Session, "__init__", partialmethod(Session.__init__, answer_seconds=seconds)),
+    ]
+    for owner, name, value in patched:
+        setattr(owner, name, value)
 
 
 def poison(ip: str) -> None:

@@ -25,12 +25,15 @@ __all__ = ["DOWN", "UP", "Counts", "Direction", "FaultProxy", "Toxics"]
 
 
 class FaultProxy:
-    """A proxy in front of one server, for as long as its context is open. `seed` decides jitter and chances."""
+    """A proxy in front of one server, for as long as its context is open. `seed` decides jitter and chances.
 
-    def __init__(self, target_host: str, target_port: int, *, port: int = 0, seed: int = 0) -> None:
+    Connections whose client begins with anything but `only` pass undamaged, and their bytes are not counted.
+    """
+
+    def __init__(self, target_host: str, target_port: int, *, port: int = 0, seed: int = 0, only: bytes = b"") -> None:
         self.port = port
         self._target = (target_host, target_port)
-        self._switches = Switches(random.Random(seed))
+        self._switches = Switches(random.Random(seed), only)
         self._links: set[Link] = set()
         self._running: AbstractAsyncContextManager[None] = self._serving()
 
@@ -62,8 +65,8 @@ class FaultProxy:
         self.poison(Toxics())
 
     def reset(self) -> None:
-        """Reset every connection now."""
-        for link in list(self._links):
+        """Reset every connection that toxics concern now."""
+        for link in [link for link in self._links if link.is_chosen]:
             link.reset()
 
     async def wait_until(self, is_so: Callable[[Counts], bool]) -> None:

@@ -141,7 +141,15 @@ def serve(collector: Collector, corpus: Corpus) -> None:
 
 @contextmanager
 def staged_at(
-    servers: Servers, corpus: Corpus, folder: Path, name: str, url: str, *, grace: float, quarantine: float
+    servers: Servers,
+    corpus: Corpus,
+    folder: Path,
+    name: str,
+    url: str,
+    *,
+    grace: float = 5.0,
+    quarantine: float = 1.0,
+    timeout: float = 5.0,
 ) -> Iterator[Scene]:
     """Set a scene whose collector is at `url`."""
     folder = folder / name
@@ -167,7 +175,7 @@ def staged_at(
                 "api_key": "secret",
                 "pull_limit": PULL_LIMIT,
                 "pull_interval_seconds": 0.1,
-                "timeout_seconds": 5,
+                "timeout_seconds": timeout,
                 "confirm_quarantine_seconds": quarantine,
             }
         ],

@@ -251,6 +251,30 @@ async def test_what_is_held_is_delivered_when_late_delivery_is_switched_off() ->
         assert await read(stream, 7) == b"request"
 
 
+async def test_toxics_concern_only_the_connections_that_begin_as_told() -> None:
+    """Two clients of one port: what one of them says passes, and is not counted, whatever happens to the other."""
+    async with (
+        echoing() as echo,
+        FaultProxy("127.0.0.1", echo.port, only=b"POST ") as proxy,
+        through(proxy) as chosen,
+        through(proxy) as spared,
+    ):
+        proxy.poison(Toxics(black_hole=True))
+        await chosen.send_all(b"POST it")
+        await spared.send_all(b"GET it")
+        assert await read(spared, 6) == b"GET it"
+        await spared.send_all(b"POST ")
+        assert await read(spared, 5) == b"POST "
+        await proxy.wait_until(lambda counts: counts.received_up == 7)
+        assert (proxy.counts.chosen, proxy.counts.connections) == (1, 2)
+        assert echo.received == b"GET itPOST "
+        proxy.reset()
+        with pytest.raises(trio.BrokenResourceError):
+            await chosen.receive_some()
+        await spared.send_all(b"x")
+        assert await read(spared, 1) == b"x"
+
+
 async def test_a_server_that_is_away_looks_like_one() -> None:
     """The connection is reset, and the proxy goes on."""
     async with echoing() as echo:

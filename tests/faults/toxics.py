@@ -58,10 +58,14 @@ class Toxics:
 
 @frozen
 class Counts:
-    """What has come and gone: bytes received from either side, and bytes passed on to the other."""
+    """What has come and gone: connections, those of them that toxics concern, and what these carried.
+
+    Bytes are received from either side, and passed on to the other.
+    """
 
     connections: int = 0
     open: int = 0
+    chosen: int = 0
     received_up: int = 0
     received_down: int = 0
     passed_up: int = 0
@@ -70,9 +74,13 @@ class Counts:
 
 @define(eq=False)
 class Switches:
-    """What all connections of a proxy share; whoever waits is woken by every change."""
+    """What all connections of a proxy share; whoever waits is woken by every change.
+
+    Toxics concern only the connections whose client begins with `only`.
+    """
 
     random: random.Random
+    only: bytes = b""
     toxics: dict[Direction, Toxics] = field(factory=lambda: {UP: Toxics(), DOWN: Toxics()})
     counts: Counts = field(factory=Counts)
     _changed: trio.Event = field(factory=trio.Event)
@@ -101,16 +109,26 @@ class Link:
     switches: Switches
     client: trio.SocketStream
     server: trio.SocketStream
+    is_chosen: bool = False
+    _has_begun: bool = False
     _scope: trio.CancelScope = field(factory=trio.CancelScope)
 
     async def run(self) -> None:
         """Pump both ways until both ends have ended, or until it is cut."""
+        if not self.switches.only:
+            self.begin(b"")
         up = Pump(self, UP, self.client, self.server)
         down = Pump(self, DOWN, self.server, self.client)
         with self._scope:
             async with self.client, self.server, trio.open_nursery() as nursery:
                 nursery.start_soon(up.run)
                 nursery.start_soon(down.run)
+
+    def begin(self, chunk: bytes) -> None:
+        """The first bytes of the client decide whether toxics concern this connection; later ones change nothing."""
+        if not self._has_begun:
+            self._has_begun, self.is_chosen = True, chunk.startswith(self.switches.only)
+            self.switches.count(chosen=int(self.is_chosen))
 
     def cut(self) -> None:
         """Both sides see the end."""
@@ -142,7 +160,11 @@ class Pump:
 
     @property
     def _toxics(self) -> Toxics:
-        return self._switches.toxics[self.direction]
+        return self._switches.toxics[self.direction] if self.link.is_chosen else Toxics()
+
+    def _count(self, what: str, size: int) -> None:
+        if self.link.is_chosen:
+            self._switches.count(**{f"{what}_{self.direction.value}": size})
 
     async def run(self) -> None:
         """Pump until the source ends, then pass its end on."""
@@ -158,7 +180,9 @@ class Pump:
         due = 0.0
         async with channel:
             while chunk := await self._receive():
-                self._switches.count(**{f"received_{self.direction.value}": len(chunk)})
+                if self.direction is UP:
+                    self.link.begin(chunk)
+                self._count("received", len(chunk))
                 jitter = self._toxics.jitter_seconds * self._switches.random.random()
                 due = max(due, trio.current_time() + self._toxics.latency_seconds + jitter)
                 await channel.send((due, chunk))
@@ -203,7 +227,7 @@ class Pump:
         except _GONE:  # the other direction notices
             return
         self._passed += len(whole)
-        self._switches.count(**{f"passed_{self.direction.value}": len(whole)})
+        self._count("passed", len(whole))
         if end is not None and self._passed >= end:
             if toxics.reset_after == end:
                 self.link.reset()

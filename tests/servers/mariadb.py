@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 import pymysql
+from pymysql.constants import ER
 
 from tests.servers.ports import free_port
 from tests.servers.programs import need_program
@@ -114,6 +115,21 @@ class MariaDbServer:
     def resume(self) -> None:
         """Let it go on after `pause`."""
         os.kill(self.pid, signal.SIGCONT)
+
+    def connections(self, database: str) -> list[int]:
+        """The ids of all connections to a database."""
+        with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM information_schema.processlist WHERE db = %s", (database,))
+            return [number for (number,) in cursor.fetchall()]
+
+    def kill_connection(self, number: int) -> None:
+        """End one connection; harmless when it has just ended."""
+        with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
+            try:
+                cursor.execute(f"KILL CONNECTION {number}")
+            except pymysql.err.OperationalError as error:
+                if error.args[0] != ER.NO_SUCH_THREAD:
+                    raise
 
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
