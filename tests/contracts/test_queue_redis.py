@@ -181,30 +181,6 @@ async def test_no_cancellation_is_swallowed(server: RedisServer) -> None:
             assert time.monotonic() - began < 1
 
 
-async def test_answers_are_never_mixed_up(redis_world: RedisWorld) -> None:
-    """Hundreds of commands cancelled at random moments: every answer belongs to its question."""
-    async with redis_world.open() as queue:
-        cursors = {f"source-{number}": page(Cursor(), [number], source=f"source-{number}") for number in range(1, 9)}
-        for intake in cursors.values():
-            await queue.put(intake)
-        finished: list[bool] = []
-        patience = 0.02  # in seconds; follows the machine, so that about half of the commands are cancelled on any
-
-        async def ask(source: str, chance: random.Random) -> None:
-            nonlocal patience
-            for _ in range(60):
-                with trio.move_on_after(chance.random() * patience) as scope:
-                    assert await queue.cursor(source) == cursors[source].end
-                    assert await queue.depth() == len(cursors)
-                finished.append(not scope.cancelled_caught)
-                patience *= 1.1 if scope.cancelled_caught else 0.9
-
-        async with trio.open_nursery() as nursery:
-            for number, source in enumerate(cursors):
-                nursery.start_soon(ask, source, random.Random(number))
-        assert 50 < sum(finished) < len(finished) - 50
-
-
 async def test_a_full_server_can_be_emptied(redis_world: RedisWorld) -> None:
     """Out of memory, a put has to wait; claiming, renewing, settling and owning go on."""
     client = redis_world.client
