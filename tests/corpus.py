@@ -6,7 +6,7 @@ Knows nothing of the engine: what must come out is computed here from the record
 import ipaddress
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -85,14 +85,26 @@ class Corpus:
         return "".join(json.dumps(record) + "\n" for record in self.records)
 
 
-def make(size: int, seed: int, *, duplicates: float = 0.02, broken: float = 0.01, cleanups: float = 0.005) -> Corpus:
-    """A corpus of `size` records; its collector numbers it with gaps of `GAP_EVERY`."""
+def make(
+    size: int,
+    seed: int,
+    *,
+    addresses: int | None = None,
+    duplicates: float = 0.02,
+    broken: float = 0.01,
+    cleanups: float = 0.005,
+) -> Corpus:
+    """A corpus of `size` records; its collector numbers it with gaps of `GAP_EVERY`.
+
+    They are about so many `addresses`, a third of their own number unless it is said.
+    """
     dice = random.Random(seed)
     expected = Expected()
     records: list[Json] = []
     outcomes: dict[int, Outcome | None] = {}
     number = 0
-    for record in _records(size, dice, duplicates, cleanups):
+    about = [_address(dice) for _ in range(addresses or max(1, size // 3))]
+    for record in _records(size, dice, about, duplicates, cleanups):
         number += 1 if len(records) % GAP_EVERY or not records else 2
         kind, ip, moment, cleanup = record
         served = _served(dice, kind, ip, moment, cleanup=cleanup)
@@ -111,9 +123,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def _records(
-    size: int, dice: random.Random, duplicates: float, cleanups: float
+    size: int, dice: random.Random, addresses: Sequence[Address], duplicates: float, cleanups: float
 ) -> Iterator[tuple[str, Address, datetime, bool]]:
-    addresses = [_address(dice) for _ in range(max(1, size // 3))]
     made: list[tuple[str, Address, datetime, bool]] = []
     for _ in range(size):
         if made and dice.random() < duplicates:
