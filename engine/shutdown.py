@@ -3,7 +3,9 @@
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import structlog
 import trio
@@ -26,29 +28,61 @@ async def listen(
 ) -> None:
     """Turn signals into stops, for ever; starts listening before it reports itself started.
 
-    From the first signal on a thread watches the clock: should the event loop itself be stuck, it ends the process with
-    exit code 70, five seconds after the grace time. A hard stop it ends after half a second, whoever hangs.
+    From the first signal on a thread watches the clock: should the event loop be stuck, already or later, it ends the
+    process with exit code 70, five seconds after the grace time. A hard stop ends after half a second, whoever hangs.
     """
     log = structlog.get_logger()
-    with trio.open_signal_receiver(*SIGNALS) as received:
+    with trio.open_signal_receiver(*SIGNALS) as received, _last_resort(grace_seconds):
         task_status.started()
-        count = 0
+        is_stopping = False
         async for number in received:
-            count += 1
-            if count == 1:
-                log.info(
-                    "stopping, finishing what is in hand",
-                    signal=signal.Signals(number).name,
-                    grace_seconds=grace_seconds,
-                )
-                _end_after(grace_seconds + LAST_RESORT_SECONDS, EXIT_STUCK)
-                soft_stop()
-            elif count == 2:  # noqa: PLR2004 - the second signal
-                log.warning("stopping now", signal=signal.Signals(number).name)
-                _end_after(HARD_STOP_SECONDS, EXIT_HARD_STOP)
+            name = signal.Signals(number).name
+            if is_stopping:
+                log.warning("stopping now", signal=name)
                 hard_stop()
             else:
-                os._exit(EXIT_HARD_STOP)
+                is_stopping = True
+                log.info("stopping, finishing what is in hand", signal=name, grace_seconds=grace_seconds)
+                soft_stop()
+
+
+@contextmanager
+def _last_resort(grace_seconds: float) -> Iterator[None]:
+    """Inside, a thread learns of every signal as it comes, and not by way of the event loop, which may be stuck.
+
+    By a pipe, for a signal may interrupt anything: its handler must neither wait nor start a thread.
+    """
+    reading, writing = os.pipe()
+    threading.Thread(target=_watch, args=(reading, grace_seconds), daemon=True).start()
+    handlers = {int(number): signal.getsignal(number) for number in SIGNALS}
+
+    def tell(number: int, frame: FrameType | None) -> None:
+        os.write(writing, b".")
+        pass_on = handlers[number]
+        assert callable(pass_on)
+        pass_on(number, frame)
+
+    try:
+        for number in handlers:
+            signal.signal(number, tell)
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        os.close(writing)
+
+
+def _watch(pipe: int, grace_seconds: float) -> None:
+    """Set the clock anew at each signal, which is a byte of the pipe."""
+    with open(pipe, "rb", buffering=0) as signals:
+        for seconds, exit_code in (
+            (grace_seconds + LAST_RESORT_SECONDS, EXIT_STUCK),
+            (HARD_STOP_SECONDS, EXIT_HARD_STOP),
+            (0.0, EXIT_HARD_STOP),
+        ):
+            if not signals.read(1):
+                return
+            _end_after(seconds, exit_code)
 
 
 def _end_after(seconds: float, exit_code: int) -> None:
