@@ -151,3 +151,13 @@ async def test_an_interrupted_put_is_whole_or_not_there(world: QueueWorld) -> No
             assert await queue.put(intake)
             cursor = intake.end
         assert sorted(records(await queue.claim(1000, 0))) == list(range(1, 181))
+
+
+async def test_a_backlog_longer_than_the_high_watermark_is_kept_whole(world: QueueWorld) -> None:
+    """A page may be far larger than the room that is left: nothing at the other end makes way for it."""
+    async with world.open() as queue:
+        first = page(Cursor(), range(1, 11))
+        await queue.put(first)
+        await queue.put(page(first.end, range(11, 12_011)))
+        assert await queue.depth() == 12_010
+        assert records(await queue.claim(10, 0)) == list(range(1, 11))

@@ -218,6 +218,14 @@ async def test_facts_come_from_the_latest_sighting(store: Store, database: Datab
     assert store.rows(city) == [("Berlin", "DE")]
 
 
+async def test_an_address_that_was_first_reported_clean(store: Store, database: Database, kind: str) -> None:
+    """Its first sighting comes later: the times that were NULL are those of the sighting."""
+    model = Model()
+    for number, sighting in enumerate([cleanup("1.2.3.4", DAY + "08:00:00"), online("1.2.3.4", DAY + "09:00:00")]):
+        assert await write(database, batch_of([sighting], kind, first=number)) == model.write([sighting])
+        check(store, kind, model)
+
+
 async def test_inactive_stays_until_time_moves(store: Store, database: Database, kind: str) -> None:
     """A status set by somebody else outlives repeats and late sightings, and ends with a newer one."""
     ip, status = "1.2.3.4", f"SELECT status FROM botnet_nodes_{kind}"

@@ -10,7 +10,7 @@ from attrs import evolve
 from adapters.sinks.database import Database
 from engine.dead_letters import AFTERWARDS, PAGE_SIZE, Choice, DeadLetter, DeadLetters, chosen
 from engine.delivery import Batch, Written
-from engine.errors import RejectedError
+from engine.errors import RejectedError, UnavailableError
 from engine.sighting import Facts, Rejected
 from tests.contracts.sink_stores import (
     RECEIVED_AT,
@@ -294,3 +294,21 @@ async def test_a_cancelled_retry_is_whole_or_absent(
         if not await read(letters, Choice(source=kind, ids=[letter.id])):
             model.write([one])
         check(store, kind, model)
+
+
+async def test_a_batch_whose_dead_letters_are_refused_is_not_there_at_all(
+    store: Store, database: Database, kind: str
+) -> None:
+    """Sightings, dead letters and ledger row of a batch are committed together: without the table there is none."""
+    batch = batch_of([online("1.2.3.4", SEEN_AT)], kind, source=kind, rejected=[rejected(2)])
+    async with database.writer() as sink:
+        await sink.write(batch_of([online("9.9.9.9", SEEN_AT)], kind, source=kind, first=9), {})
+        store.rows("ALTER TABLE dead_letters RENAME TO hidden_letters")
+        try:
+            with pytest.raises(UnavailableError):
+                await sink.write(batch, {})
+        finally:
+            store.rows("ALTER TABLE hidden_letters RENAME TO dead_letters")
+        assert store.rows(f"SELECT ip FROM botnet_communications_{kind}") == [("9.9.9.9",)]
+        assert store.rows(f"SELECT received FROM engine_ledger WHERE source = '{kind}'") == [(1,)]
+        assert await sink.write(batch, {}) == Written(1, 0, 1)

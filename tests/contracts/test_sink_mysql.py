@@ -241,9 +241,12 @@ async def test_tables_dropped_meanwhile_are_made_again(store: MariaDbStore, kind
         assert await write_with(sink, batch_of(many(3), kind)) == Written(3, 0, 0)
 
 
-async def test_a_time_that_does_not_exist_rejects_the_batch(store: MariaDbStore, kind: str) -> None:
-    """LOAD DATA would turn it into a warning and a zero; here it is the error that it is."""
-    async with store.open() as database:
+@pytest.mark.parametrize("local_infile", [True, False])
+async def test_a_time_that_does_not_exist_rejects_the_batch(
+    server: MariaDbServer, store: MariaDbStore, kind: str, *, local_infile: bool
+) -> None:
+    """LOAD DATA, like INSERT IGNORE, would turn it into a warning and a zero; here it is the error that it is."""
+    async with mysql.open_database(server.url(store.name), local_infile=local_infile) as database:
         with pytest.raises(RejectedError, match="seen_at") as caught:
             await write(database, batch_of([*many(3), online("1.2.3.4", "2026-02-31 08:00:00")], kind))
         assert caught.value.certain
@@ -430,6 +433,43 @@ async def test_a_deadlock_is_tried_again(server: MariaDbServer, store: MariaDbSt
     check(store, kind, model)
 
 
+def insert_without_a_lock_on_the_node(cursor: pymysql.cursors.Cursor, kind: str, sighting: Sighting) -> None:
+    """Insert a communication, and leave its transaction open."""
+    cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")  # or it locks the node that it reads
+    cursor.execute("BEGIN")
+    cursor.execute(
+        f"INSERT INTO botnet_communications_{kind} (node_id, ip, communication_time, received_at) "
+        f"SELECT id, ip, '{sighting.seen_at}', '{sighting.seen_at}' FROM botnet_nodes_{kind}"
+    )
+
+
+async def test_a_lock_that_is_waited_for_in_vain_undoes_the_whole_write(
+    server: MariaDbServer, store: MariaDbStore, kind: str
+) -> None:
+    """The server undoes the statement only, with the nodes of the batch counted before it: the sink undoes these, too.
+
+    The lock is on a row of the communications, is held until the first wait for it has ended, and leaves no row.
+    """
+    sighting = online("1.2.3.4", DAY + "09:00:00")
+    async with store.open() as database, database.writer() as sink:
+        await sink.write(batch_of([online("1.2.3.4", DAY + "08:00:00")], kind), {})
+        with closing(server.connect("faults")) as other, other.cursor() as cursor:
+
+            def let_go_after_a_timeout() -> None:
+                waits = "SELECT trx_wait_started FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+                while not (first := store.rows(waits)):
+                    time.sleep(0.12)  # read more often, the server shows the same again
+                while store.rows(waits) == first:
+                    time.sleep(0.12)
+                other.rollback()
+
+            insert_without_a_lock_on_the_node(cursor, kind, sighting)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.to_thread.run_sync, let_go_after_a_timeout)
+                assert await sink.write(batch_of([sighting], kind, first=2), {}) == Written(1, 0, 0)
+    assert store.rows(f"SELECT communication_count FROM botnet_nodes_{kind}") == [(2,)]
+
+
 async def test_rows_of_a_program_that_locks_no_nodes_are_noticed(
     server: MariaDbServer, store: MariaDbStore, kind: str
 ) -> None:
@@ -445,15 +485,12 @@ async def test_rows_of_a_program_that_locks_no_nodes_are_noticed(
             other.commit()
 
         with closing(server.connect("faults")) as other, other.cursor() as cursor:
-            other.begin()
-            cursor.execute(
-                f"INSERT INTO botnet_communications_{kind} (node_id, ip, communication_time, received_at) "
-                f"SELECT id, ip, '{sighting.seen_at}', '{sighting.seen_at}' FROM botnet_nodes_{kind}"
-            )
+            insert_without_a_lock_on_the_node(cursor, kind, sighting)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(trio.to_thread.run_sync, commit_in_the_middle)
-                assert await write_with(sink, batch_of([sighting], kind, first=2)) == Written(0, 1, 0)
-    assert store.rows(f"SELECT communication_count FROM botnet_nodes_{kind}") == [(1,)]
+                both = [sighting, online("1.2.3.4", DAY + "10:00:00")]
+                assert await write_with(sink, batch_of(both, kind, first=2)) == Written(1, 1, 0)
+    assert store.rows(f"SELECT communication_count FROM botnet_nodes_{kind}") == [(2,)]
 
 
 async def test_a_missing_database_that_the_user_may_not_make_is_named(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.collector import running_collector
 from tests.engine_process import EngineProcess, write_config
 
 
@@ -77,6 +78,19 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
         engine.send(signal.SIGTERM)
         assert engine.wait(12) == 0
         said = output + errors + engine.output + engine.errors + (tmp_path / "logs/log_processor.log").read_text()
+    assert "canary" not in said
+
+
+def test_a_key_that_comes_back_in_an_answer_is_masked(tmp_path: Path) -> None:
+    """A proxy in the way may answer with what it was sent: the log, which quotes the answer, does not show the key."""
+    with running_collector(api_key="canary-4") as collector:
+        collector.misbehave("body", times=None, value="<html>X-API-Key: canary-4</html>")
+        write_config(tmp_path, source=[{"name": "a", "url": collector.url, "api_key": "canary-4"}])
+        with EngineProcess(tmp_path, "--log-level", "debug") as engine:
+            engine.wait_for(r"unavailable, waiting.*X-API-Key: \*\*\*")
+            engine.send(signal.SIGTERM)
+            assert engine.wait(12) == 0
+            said = engine.output + engine.errors + (tmp_path / "logs/log_processor.log").read_text()
     assert "canary" not in said
 
 

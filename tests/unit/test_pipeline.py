@@ -284,6 +284,27 @@ async def test_two_engines_share_the_work_and_one_fetches(autojump_clock: MockCl
     assert sum(snapshot.written for snapshot in snapshots) == 200
 
 
+async def test_a_lease_is_kept_through_an_outage(autojump_clock: MockClock) -> None:
+    """Ten minutes without a database: what one engine has in hand does not go to the other, and costs no attempt."""
+    world = World()
+    fill(world, 40)
+    world.database.trouble = away_until(trio.current_time() + 600)
+    stop = trio.Event()
+
+    async def engine() -> None:
+        await world.run(once=False, stop=stop)
+
+    with capture_logs() as logs:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(engine)
+            nursery.start_soon(engine)
+            while len(world.database.rows) < 40:  # noqa: ASYNC110 - the clock jumps
+                await trio.sleep(0.5)
+            stop.set()
+    assert {line["attempt"] for line in logs if line["event"] == "batch written"} == {1}
+    assert not [line for line in logs if line["event"] == "leases lost, others may write the same again"]
+
+
 async def test_a_bug_ends_the_run_loudly(autojump_clock: MockClock) -> None:
     """An exception no port may raise is not waited for."""
     world = World()
