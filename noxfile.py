@@ -1,4 +1,4 @@
-"""The project's sessions: `nox -s lint types tests faults bench`."""
+"""The project's sessions: `nox -s lint types tests faults planted bench`."""
 
 import os
 import shutil
@@ -48,6 +48,14 @@ def faults(session: nox.Session) -> None:
         session.run("python", "-m", "tests.faults.soak", f"--results={results}", *session.posargs)
     finally:
         session.run("python", "-m", "tests.faults.report", str(results), "--to", "tests/faults/RESULTS.md")
+
+
+@nox.session
+def planted(session: nox.Session) -> None:
+    """Bugs planted in the source, each of which the tests must catch: `nox -s planted -- --only NAME`."""
+    provide_servers(session)
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.faults.planted", *session.posargs)
 
 
 @nox.session

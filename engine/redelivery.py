@@ -44,7 +44,7 @@ class Redelivery:
             return Redelivered(letter, ACCEPTED)
         facts = await self.find_facts({sighting.ip for sighting in batch.sightings})
         try:
-            written = await self.sink.write(batch, facts)
+            (written,) = await self.sink.write([batch], facts)
         except RejectedError as refusal:
             return Redelivered(letter, REFUSED, refusal.reason)
         await self.letters.drop([letter.id])

@@ -23,6 +23,7 @@ from tests.contracts.sink_stores import (
     fresh_type,
     online,
     write,
+    write_with,
 )
 from tests.servers.mariadb import MariaDbServer
 
@@ -302,13 +303,13 @@ async def test_a_batch_whose_dead_letters_are_refused_is_not_there_at_all(
     """Sightings, dead letters and ledger row of a batch are committed together: without the table there is none."""
     batch = batch_of([online("1.2.3.4", SEEN_AT)], kind, source=kind, rejected=[rejected(2)])
     async with database.writer() as sink:
-        await sink.write(batch_of([online("9.9.9.9", SEEN_AT)], kind, source=kind, first=9), {})
+        await write_with(sink, batch_of([online("9.9.9.9", SEEN_AT)], kind, source=kind, first=9))
         store.rows("ALTER TABLE dead_letters RENAME TO hidden_letters")
         try:
             with pytest.raises(UnavailableError):
-                await sink.write(batch, {})
+                await write_with(sink, batch)
         finally:
             store.rows("ALTER TABLE hidden_letters RENAME TO dead_letters")
         assert store.rows(f"SELECT ip FROM botnet_communications_{kind}") == [("9.9.9.9",)]
         assert store.rows(f"SELECT received FROM engine_ledger WHERE source = '{kind}'") == [(1,)]
-        assert await sink.write(batch, {}) == Written(1, 0, 1)
+        assert await write_with(sink, batch) == Written(1, 0, 1)

@@ -452,7 +452,7 @@ async def test_a_lock_that_is_waited_for_in_vain_undoes_the_whole_write(
     """
     sighting = online("1.2.3.4", DAY + "09:00:00")
     async with store.open() as database, database.writer() as sink:
-        await sink.write(batch_of([online("1.2.3.4", DAY + "08:00:00")], kind), {})
+        await write_with(sink, batch_of([online("1.2.3.4", DAY + "08:00:00")], kind))
         with closing(server.connect("faults")) as other, other.cursor() as cursor:
 
             def let_go_after_a_timeout() -> None:
@@ -466,7 +466,7 @@ async def test_a_lock_that_is_waited_for_in_vain_undoes_the_whole_write(
             insert_without_a_lock_on_the_node(cursor, kind, sighting)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(trio.to_thread.run_sync, let_go_after_a_timeout)
-                assert await sink.write(batch_of([sighting], kind, first=2), {}) == Written(1, 0, 0)
+                assert await write_with(sink, batch_of([sighting], kind, first=2)) == Written(1, 0, 0)
     assert store.rows(f"SELECT communication_count FROM botnet_nodes_{kind}") == [(2,)]
 
 

@@ -18,7 +18,7 @@ OPTION = "--results"
 
 @frozen
 class Result:
-    """What a cell came to: empty `problems` is survival. `confirmed` counts records, where confirms were watched."""
+    """What a cell came to: empty `problems` is passed. `confirmed` counts records, where confirms were watched."""
 
     suite: str
     scenario: str
@@ -47,14 +47,14 @@ def read(lines: Iterable[str]) -> list[Result]:
 
 
 def table(results: Sequence[Result]) -> str:
-    """Scenario, runs, survived, worst time; in the order in which the scenarios first ran."""
-    lines = ["| suite | scenario | runs | survived | worst time | records confirmed |", "|" + " --- |" * 6]
+    """Scenario, runs, passed, worst time; in the order in which the scenarios first ran."""
+    lines = ["| suite | scenario | runs | passed | worst time | records confirmed |", "|" + " --- |" * 6]
     for suite, scenario in dict.fromkeys((result.suite, result.scenario) for result in results):
         runs = [result for result in results if (result.suite, result.scenario) == (suite, scenario)]
-        survived = sum(not result.problems for result in runs)
+        passed = sum(not result.problems for result in runs)
         worst = max(result.seconds for result in runs)
         confirmed = sum(result.confirmed for result in runs)
-        lines.append(f"| {suite} | {scenario} | {len(runs)} | {survived} | {worst:.1f} s | {confirmed or '-'} |")
+        lines.append(f"| {suite} | {scenario} | {len(runs)} | {passed} | {worst:.1f} s | {confirmed or '-'} |")
     return "\n".join(lines)
 
 

@@ -50,7 +50,7 @@ class Stage:
         intake = prepare(page, Rules(), BATCH_SIZE)
         async with open_database(f"sqlite:///{self.file}") as database, database.writer() as sink:
             for batch in (*intake.batches, *intake.batches):
-                await sink.write(decode(encode(batch)), {})
+                await sink.write([decode(encode(batch))], {})
         return intake
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
