@@ -202,18 +202,13 @@ class _Batch:
     _spans: list[tuple[int, int]] = field(factory=list)
 
     def put(self, receipt: Receipt) -> None:
-        """It was put, perhaps again: the last time counts."""
+        """It was put, perhaps again."""
         self.size = receipt.size
         self.states.add(receipt.state)
 
     def add(self, row: LedgerRow) -> None:
-        """A row accounts for some of its records.
-
-        The row of a whole batch says how large it was: one put again under its name, by a source without numbers, may
-        have changed since.
-        """
+        """A row accounts for some of its records."""
         if row.begin is None or row.end is None:
-            self.size = row.received
             self._spans.append((0, row.received))
         else:
             self._spans.append((row.begin, row.end))
@@ -245,7 +240,7 @@ class _Batch:
     @property
     def queued(self) -> int:
         """Those of them that are in the queue, its dead letters included."""
-        return self.open if self.states & {QUEUED, DEAD} else 0
+        return max(0, self.open) if self.states & {QUEUED, DEAD} else 0
 
     @property
     def dropped(self) -> int:

@@ -55,7 +55,8 @@ class Retry:
     """Tries letters again.
 
     `rules_of` a source are None where it is not configured: its time zone is not known then, and the letter stays.
-    `mended` stands in for the original bytes. With `rehearse` nothing is changed, and the outcome is what would be.
+    `mended` stands in for the original bytes; where it is refused, the letter keeps the reason for its own. With
+    `rehearse` nothing is changed, and the outcome is what would be.
     """
 
     letters: DeadLetters
@@ -91,7 +92,7 @@ class Retry:
 
     async def _leave(self, outcomes: Sequence[Outcome]) -> Step:
         for outcome in outcomes:
-            if outcome.result == REFUSED and not self.rehearse:
+            if outcome.result == REFUSED and not self.rehearse and self.mended is None:
                 await self.letters.refuse(outcome.letter.id, outcome.reason)
         return Step(outcomes)
 

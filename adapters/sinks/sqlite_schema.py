@@ -1,4 +1,7 @@
-"""The tables in SQLite: the same names and columns as in MySQL. Times are UTC texts, which sort as time."""
+"""The tables in SQLite: the same names and columns as in MySQL. Times are UTC texts, which sort as time.
+
+The number of a dead letter is never given again (AUTOINCREMENT): somebody may still have it in hand.
+"""
 
 from adapters.sinks.schema import communications_table, nodes_table
 
@@ -16,7 +19,7 @@ _FACTS = """
 
 OWN_TABLES = (
     """CREATE TABLE IF NOT EXISTS dead_letters (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   source TEXT NOT NULL,
   epoch INTEGER NOT NULL,
   position TEXT NOT NULL,

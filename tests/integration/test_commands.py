@@ -103,7 +103,13 @@ def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
         assert "Traceback" not in errors
 
 
-@pytest.mark.parametrize("command", ["", "run", "fetch", "worker", "check", "check-config", "init", "version"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "", "run", "fetch", "worker", "check", "check-config", "init", "version", "audit", "dead-letters",
+        "dead-letters list", "dead-letters show", "dead-letters retry", "dead-letters drop",
+    ],
+)  # fmt: skip
 def test_help_reads_well(command: str, tmp_path: Path) -> None:
     """-h of every command explains it and exits with 0."""
     code, output, _ = run(tmp_path, *command.split(), "-h")

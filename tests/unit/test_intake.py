@@ -69,6 +69,19 @@ def test_a_good_sighting_without_a_number_is_kept() -> None:
     assert intake.batches[0].sightings[0].sequence == 41
 
 
+def test_a_batch_is_named_after_what_it_holds() -> None:
+    """The same records have the same name whenever they come; others, under the same numbers, have another."""
+    records = [(1, raw()), (2, raw(ip="999.1.1.1"))]
+    good, bad = prepare(page(*records), Rules(), 10).batches
+    later = evolve(page(*records), received_at="2026-11-24 00:00:00")
+    assert [batch.name for batch in prepare(later, Rules(), 10).batches] == [good.name, bad.name]
+    others = page((1, raw(ip="8.8.4.4")), (2, raw(ip="999.1.1.1")))
+    others = evolve(others, originals=lambda: [b"", b"other bytes"])
+    for other, known in zip(prepare(others, Rules(), 10).batches, (good, bad), strict=True):
+        assert other.name != known.name
+        assert (other.first, other.last, other.part) == (known.first, known.last, known.part)
+
+
 records = st.tuples(
     st.none() | st.integers(1, 60),
     st.builds(

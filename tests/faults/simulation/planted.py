@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 
 from adapters.queues.memory import Entry, MemoryStore
-from engine import leasing, worker
+from engine import intake, leasing, worker
 from engine.confirmation import Confirmation
 from engine.confirmer import Confirmer
 from engine.delivery import Batch, Cursor, Delivery, Intake, Page, Written
@@ -161,6 +161,11 @@ def release_without_deadline(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(leasing, "RELEASE_SECONDS", inf)
 
 
+def named_by_numbers(patch: pytest.MonkeyPatch) -> None:
+    """Batches with the same numbers have the same name, whatever they hold."""
+    patch.setattr(intake, "digest_of", lambda *_: "")
+
+
 def _anything(_: Plan) -> bool:
     return True
 
@@ -181,5 +186,6 @@ PLANTED: dict[Plant, Callable[[Plan], object]] = {
     neighbours_buried: lambda plan: plan.oddities,
     death_assumed: _anything,
     release_without_deadline: lambda plan: plan.rates.stop and plan.rates.queue_away,
+    named_by_numbers: lambda plan: plan.rates.reset and plan.rates.queue_emptied,
 }
 """Each bug, and what a plan must have for it to show at all."""
