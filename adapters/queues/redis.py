@@ -21,7 +21,7 @@ from adapters.queues.redis_checks import check_server, durability_warnings
 from adapters.queues.redis_client import Limits
 from adapters.queues.redis_errors import is_about_rights, is_lost_group
 from adapters.queues.redis_keys import Keys
-from engine.delivery import Cursor, Debt, Delivery, Intake, Mark
+from engine.delivery import Batch, Cursor, Debt, Delivery, Intake, Mark
 from engine.errors import ConfigError, UnavailableError
 
 POLL_SECONDS = 0.25
@@ -102,7 +102,7 @@ class RedisQueue:
                 for raw_name, attempt, batch in taken:
                     name = raw_name.decode()
                     try:
-                        deliveries.append(Delivery(name, attempt, decode(batch)))
+                        deliveries.append(Delivery(name, attempt, await self._read(name, batch)))
                     except UndecodableError as error:
                         await self._bury(name, attempt, str(error))
                         _log.warning(
@@ -110,6 +110,18 @@ class RedisQueue:
                         )
             self._holdings.take(deliveries)
         return last_id, deliveries
+
+    async def _read(self, name: str, payload: bytes) -> Batch:
+        """Decode a batch. Raises UndecodableError only where Redis gives the same bytes twice, or has them no more."""
+        try:
+            return decode(payload)
+        except UndecodableError:
+            stream = self._keys.stream
+            entries = await self._server.ask(list[tuple[bytes, dict[bytes, bytes]]], "XRANGE", stream, name, name)
+            again = entries[0][1].get(b"batch") if entries else None
+            if again in (None, payload):
+                raise
+        raise UnavailableError(f"Redis: delivery {name} was damaged on the way")
 
     async def _claim_now(self, limit: int) -> tuple[bytes, list[Taken]]:
         for _ in range(2):

@@ -20,6 +20,7 @@ from adapters.queues.scripts import CLAIM, RECONCILE
 from engine.delivery import Cursor, Debt, Delivery
 from engine.errors import ConfigError, UnavailableError
 from tests.contracts.queue_worlds import RedisWorld, mark, page, records
+from tests.faults.proxy import DOWN, FaultProxy, Toxics
 from tests.servers.ports import free_port
 from tests.servers.redis import RedisServer
 
@@ -179,6 +180,25 @@ async def test_no_cancellation_is_swallowed(server: RedisServer) -> None:
                 await queue.claim(1, 0)
             assert scope.cancelled_caught
             assert time.monotonic() - began < 1
+
+
+async def test_what_was_damaged_on_the_way_is_no_dead_letter(server: RedisServer) -> None:
+    """A large batch whose bytes are garbled between Redis and us is claimed again, by nobody's fault."""
+    async with FaultProxy("127.0.0.1", server.port, seed=3) as proxy:
+        url = f"redis://127.0.0.1:{proxy.port}/0"
+        async with open_queue(url, limits=HASTY) as queue:
+            await queue.put(page(Cursor(), range(1, 6001), each=1500))
+            proxy.poison(Toxics(garbage_chance=0.3), DOWN)
+            damaged = 0
+            while not damaged:
+                try:
+                    await queue.release(await queue.claim(2, 0))
+                except UnavailableError as error:
+                    damaged += "damaged on the way" in str(error)
+            proxy.heal()
+            taken = await queue.claim(10, 0)
+            assert sorted(records(taken)) == list(range(1, 6001))
+            assert {delivery.attempt for delivery in taken} == {1}
 
 
 async def test_a_full_server_can_be_emptied(redis_world: RedisWorld) -> None:
