@@ -35,7 +35,7 @@ def test_a_patch_that_does_not_fit_says_so(tmp_path: Path) -> None:
 
 
 def test_a_copy_is_what_runs_and_a_failure_is_told_from_an_error() -> None:
-    """A test of the copy that fails is named; one that cannot be set up, and one that is not there, are not."""
+    """A test of the copy that fails is named; one that cannot be set up, does not end or is not there is not."""
     with copied() as tree:
         (tree / "engine" / "backoff.py").write_text("ENGINE = __file__\n")
         (tree / "tests" / "test_copy.py").write_text(
@@ -45,10 +45,11 @@ def test_a_copy_is_what_runs_and_a_failure_is_told_from_an_error() -> None:
             "def broken():\n    raise RuntimeError\n"
             f"def test_of_the_copy():\n    assert not ENGINE.startswith({str(tree)!r})\n"
             "def test_that_cannot_be_set_up(broken):\n    pass\n"
+            "@pytest.mark.timeout(0.1)\n"
+            "def test_that_does_not_end():\n    while True:\n        pass\n"
         )
         run = run_tests(tree, ["tests/test_copy.py"])
         assert (run.code, run.failed) == (1, ["test_of_the_copy"])
-        run = run_tests(tree, ["tests/test_copy.py::test_that_cannot_be_set_up"])
-        assert (run.code, run.failed) == (1, [])
-        run = run_tests(tree, ["tests/test_copy.py::test_that_is_not_there"])
-        assert (run.code, run.failed) == (4, [])
+        for test, code in (("cannot_be_set_up", 1), ("does_not_end", 1), ("is_not_there", 4)):
+            run = run_tests(tree, [f"tests/test_copy.py::test_that_{test}"])
+            assert (run.code, run.failed) == (code, [])
