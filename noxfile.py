@@ -1,4 +1,4 @@
-"""The project's sessions: `nox -s lint types tests faults planted bench`."""
+"""The project's sessions: `nox -s lint types tests faults planted bench`; before a release `locked bounds security`."""
 
 import os
 import shutil
@@ -8,6 +8,9 @@ import nox
 
 nox.options.sessions = ["lint", "types", "tests"]
 
+LOCKS = {"runtime": [], "test": ["--extra", "test"]}
+"""Files of `requirements/`, each with what it locks beside the engine's own dependencies."""
+UV = "uv>=0.8"
 SERVERS = {"redis-server": "redis-server", "mariadbd": "mariadb-server"}
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -56,6 +59,61 @@ def planted(session: nox.Session) -> None:
     provide_servers(session)
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.faults.planted", *session.posargs)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Write the lock files anew after a change of pyproject.toml; `nox -s lock -- --upgrade` takes newer versions."""
+    session.install(UV)
+    for name in LOCKS:
+        compile_lock(session, name, Path("requirements"), *session.posargs)
+
+
+@nox.session
+def locked(session: nox.Session) -> None:
+    """The lock files are what pyproject.toml asks for; what they hash can be installed, and passes the unit tests."""
+    session.install(UV)
+    for name in LOCKS:
+        folder = Path(session.create_tmp())
+        committed = Path("requirements", f"{name}.txt")
+        shutil.copy(committed, folder)
+        compile_lock(session, name, folder)
+        if (folder / committed.name).read_bytes() != committed.read_bytes():
+            session.error(f"{committed} is not up to date: nox -s lock")
+    session.run("python", "-m", "pip", "install", "-q", "--require-hashes", "-r", "requirements/test.txt")
+    session.install("--no-deps", "-e", ".")
+    session.run("python", "-m", "pip", "check")
+    session.run("pytest", "tests/unit", *session.posargs)
+
+
+@nox.session
+def bounds(session: nox.Session) -> None:
+    """The oldest versions that pyproject.toml allows: unit tests and contracts."""
+    provide_servers(session)
+    session.install(UV)
+    python = Path(session.bin, "python")
+    session.run("uv", "pip", "install", f"--python={python}", "--resolution=lowest-direct", "-e", ".[test]")
+    session.run("pytest", "tests/unit", "tests/contracts", *session.posargs)
+
+
+@nox.session
+def security(session: nox.Session) -> None:
+    """Known mistakes in the code, a list of what a release consists of (dist/sbom.json), known holes in that."""
+    session.install("bandit[toml]>=1.8", "cyclonedx-bom>=7", "pip-audit>=2.9")
+    session.run("bandit", "-q", "-c", "pyproject.toml", "-r", "engine", "adapters")
+    Path("dist").mkdir(exist_ok=True)
+    about = ["--pyproject=pyproject.toml", "--output-reproducible", "--output-file=dist/sbom.json"]
+    session.run("cyclonedx-py", "requirements", "requirements/runtime.txt", *about)
+    # Strict: what could not be looked up was not audited. Needs the advisory service of the package index.
+    session.run("pip-audit", "--strict", "--disable-pip", "--require-hashes", "-r", "requirements/runtime.txt")
+
+
+def compile_lock(session: nox.Session, name: str, folder: Path, *options: str) -> None:
+    """Resolve for every Python and platform that is supported; what the file already holds is kept where it fits."""
+    command = ["uv", "pip", "compile", "pyproject.toml", *LOCKS[name], "--quiet", f"--output-file={folder / name}.txt"]
+    command += ["--universal", "--python-version=3.11", "--generate-hashes"]
+    command += ["--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
+    session.run(*command, *options)
 
 
 @nox.session
