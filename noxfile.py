@@ -1,4 +1,4 @@
-"""The project's sessions: `nox -s lint types tests faults planted bench`; before a release `locked bounds security`."""
+"""The project's sessions: `nox -s lint types tests faults planted bench profile`; before a release `locked bounds security`."""
 
 import os
 import shutil
@@ -12,6 +12,7 @@ LOCKS = {"runtime": [], "test": ["--extra", "test"]}
 """Files of `requirements/`, each with what it locks beside the engine's own dependencies."""
 UV = "uv>=0.8"
 SERVERS = {"redis-server": "redis-server", "mariadbd": "mariadb-server"}
+RESULTS = "benchmarks/results/results.json"
 POLICY = Path("/usr/sbin/policy-rc.d")
 
 
@@ -118,10 +119,21 @@ def compile_lock(session: nox.Session, name: str, folder: Path, *options: str) -
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Engine against floor, rows checked after every run: `nox -s bench -- --records N --workers 1,2 --runs R`."""
+    """All scenarios into benchmarks/results, or what is asked for: `nox -s bench -- --scenario mmdb --records N`."""
     provide_servers(session)
     session.install("-e", ".[test,bench]")
-    session.run("python", "-m", "benchmarks", *session.posargs)
+    arguments = session.posargs or ["--scenario", "all", "--json", RESULTS]
+    session.run("python", "-m", "benchmarks", *arguments)
+    if "--json" in arguments:
+        session.run("python", "-m", "benchmarks.page", arguments[arguments.index("--json") + 1])
+
+
+@nox.session
+def profile(session: nox.Session) -> None:
+    """Where a record's microseconds go: `nox -s profile -- --records N --workers N`; writes a page with the results."""
+    provide_servers(session)
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "benchmarks.stages", "--to", "benchmarks/results/profile.md", *session.posargs)
 
 
 def provide_servers(session: nox.Session) -> None:

@@ -37,14 +37,21 @@ def main() -> None:
         database=arguments.database,
     )
     names = list(SCENARIOS) if arguments.scenario == "all" else arguments.scenario.split(",")
-    results: dict[str, object] = {}
     for name in names:
         with tempfile.TemporaryDirectory(prefix="engine-bench-") as folder, ground(Path(folder)) as where:
             report = SCENARIOS[name](where, options)
         print(report.text(), flush=True)
-        results[name] = describe(options) | report.as_dict()
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(results, indent=1))
+        if arguments.json is not None:
+            keep(arguments.json, name, describe(options) | report.as_dict())
+
+
+def keep(file: Path, name: str, result: dict[str, object]) -> None:
+    """Put the result of one scenario into the file, beside what is there of others."""
+    results = json.loads(file.read_text()) if file.exists() else {}
+    order = list(SCENARIOS)
+    results = dict(sorted((results | {name: result}).items(), key=lambda each: order.index(each[0])))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--types", type=int, default=1, help="botnet types in the corpus (default: %(default)s)")
     made.add_argument("--queue", choices=["redis", "sqlite", "memory"], default="redis")
     made.add_argument("--database", choices=["mysql", "sqlite"], default="mysql")
-    made.add_argument("--json", type=Path, help="write all figures to this file")
+    made.add_argument("--json", type=Path, help="keep all figures in this file; other scenarios in it stay")
     return made
 
 

@@ -127,7 +127,7 @@ def summed_up(name: str, title: str, compared: Sequence[Line], runs: Runs, targe
 
 def ratio_targets(compared: Sequence[Line], least: float) -> list[Target]:
     """Every worker count against its floor, and against fewer workers."""
-    targets = [Target(f"ratio to the floor, {one.workers} workers", one.ratio.median, least) for one in compared]
+    targets = [Target(f"ratio to the floor, workers: {one.workers}", one.ratio.median, least) for one in compared]
     targets += [
         Target(f"{more.workers} workers against {fewer.workers}", more.rate.median / fewer.rate.median, SLOWER)
         for fewer, more in itertools.pairwise(compared)

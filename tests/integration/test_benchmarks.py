@@ -1,0 +1,76 @@
+"""The benchmark in small: it runs, it checks, and it says what it measured."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import corpus
+from benchmarks.engine_run import run_engine
+from benchmarks.ground import Options, ground, work_of
+from benchmarks.report import Target, percentile, spread
+from tests.servers.programs import need_program
+
+REPOSITORY = Path(__file__).parents[2]
+RECORDS = 2_000
+
+
+def test_throughput_in_small(tmp_path: Path) -> None:
+    """Two thousand records with one and two workers: exact, and the JSON has rates, ratios and targets."""
+    for name in ("redis-server", "mariadbd"):
+        need_program(name)
+    file = tmp_path / "results.json"
+    command = [sys.executable, "-m", "benchmarks", f"--records={RECORDS}", "--workers=1,2", "--runs=1"]
+    subprocess.run([*command, f"--json={file}"], cwd=REPOSITORY, check=True, env=os.environ, timeout=100)
+    result = json.loads(file.read_text())["throughput"]
+    assert result["data"]["workers"] == [1, 2]
+    for engine, floor, ratio in zip(*(result["data"][key] for key in ("engine", "floor", "ratio")), strict=True):
+        assert ratio["median"] == pytest.approx(engine["median"] / floor["median"])
+    assert {target["is_met"] for target in result["targets"]} <= {True, False}
+    assert result["machine"]["cores"] == os.cpu_count()
+
+
+def test_an_inexact_run_has_no_figure(tmp_path: Path) -> None:
+    """A collector that serves one record less than expected fails the run, although the engine ends in order."""
+    need_program("mariadbd")
+    with ground(tmp_path) as where:
+        work = work_of(corpus.make(500, seed=3), tmp_path)
+        lines = work.file.read_text().splitlines(keepends=True)
+        work.file.write_text("".join([*lines[:-1], lines[0]]))
+        with pytest.raises(AssertionError, match="communications missing"):
+            run_engine(where, work, 1, Options())
+
+
+def test_the_corpus_is_as_described() -> None:
+    """The same seed gives the same records: about 42 % distinct addresses, about 2 % exact repeats."""
+    made = corpus.make(20_000, seed=1)
+    assert made == corpus.make(20_000, seed=1)
+    assert made != corpus.make(20_000, seed=2)
+    assert 0.39 < len(made.addresses) / len(made) < 0.46
+    assert 0.015 < 1 - made.expected().rows / len(made) < 0.03
+
+
+@pytest.mark.parametrize(
+    ("target", "is_met"),
+    [
+        (Target("rate", 0.81, 0.8), True),
+        (Target("rate", 0.79, 0.8), False),
+        (Target("cost", 1.3, 1.2, is_least=False), False),
+        (Target("cost", 1.2, 1.2, is_least=False), True),
+    ],
+)
+def test_a_target_is_met_or_not(target: Target, is_met: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """At least or at most, the limit itself included."""
+    assert target.is_met is is_met
+    assert str(target).startswith("met" if is_met else "NOT MET")
+
+
+def test_median_spread_and_percentiles() -> None:
+    """Of a hundred values: the middle, both ends, and what 99 of them do not exceed."""
+    values = [float(value) for value in range(1, 101)]
+    assert spread(values).show() == "50 (1..100)"
+    assert percentile(values, 0.99) == 100.0
+    assert percentile(values, 0.5) == 51.0
