@@ -14,6 +14,7 @@ from adapters.queues import redis
 from adapters.queues.aio import RedisServer
 from adapters.queues.redis import RedisQueue
 from adapters.sinks import mysql_writer
+from adapters.sinks.connection import Session
 from adapters.sinks.mysql_writer import TableWriter
 from adapters.sinks.staging import Formatter
 from adapters.sinks.wire import Wire
@@ -46,6 +47,7 @@ STAGES: list[tuple[str, type | ModuleType, str]] = [
     ("write: format rows", Formatter, "rows"),
     ("write: encode rows", mysql_writer, "encode"),
     ("write: everything else", TableWriter, "write"),
+    ("database: connecting", Session, "_connect"),
     ("database: load rows", Wire, "load"),
     ("database: statements", Wire, "execute"),
     ("database: questions", Wire, "rows"),
