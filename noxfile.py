@@ -1,4 +1,4 @@
-"""The project's sessions: `lint types tests`, `faults planted bench profile`, before a release `locked bounds security`."""
+"""Sessions: `lint types tests`, `faults planted bench profile`, before a release `locked bounds security`."""
 
 import os
 import shutil
