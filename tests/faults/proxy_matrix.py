@@ -132,7 +132,7 @@ WHOLE: Final = [
 ]
 _SHORT_NAMES: Final = {
     "half-open-MySQL-1", "black_hole-Redis-1", "late_delivery-confirm-1", "garbage-pull-1",
-    "duplicate_answer-MySQL-1", "duplicate_answer-Redis-1", "truncation-confirm-1", "late_delivery-Redis-1",
+    "duplicate_answer-MySQL-1", "duplicate_answer-Redis-1", "late_delivery-Redis-1",
 }  # fmt: skip
 SHORT: Final = [cell for cell in WHOLE if str(cell) in _SHORT_NAMES]
 
