@@ -208,6 +208,7 @@ def test_what_nobody_can_read_is_shown_and_dropped(place: Place) -> None:
     assert ids(place) == []
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
 def test_wrong_words_are_wrong_usage(filled: Place) -> None:
     """Exit code 2 and what is allowed, before anything is touched."""
     for arguments, said in {
