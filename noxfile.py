@@ -42,16 +42,18 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """The fault suite, whole, then a soak: `nox -s faults -- --minutes 30 --seed 7`; writes tests/faults/RESULTS.md."""
+    """The fault suite, whole, a soak (`nox -s faults -- --minutes 30 --seed 7`), planted bugs; writes the tables."""
     provide_servers(session)
     session.install("-e", ".[test]")
     results = Path(session.create_tmp()) / "results.jsonl"
     results.unlink(missing_ok=True)
     try:
-        session.run("pytest", "tests/faults", "--whole", f"--results={results}")
+        session.run("pytest", "tests/faults", "--whole", "-n", "2", f"--results={results}")
         session.run("python", "-m", "tests.faults.soak", f"--results={results}", *session.posargs)
+        session.run("python", "-m", "tests.faults.planted", f"--results={results}")
     finally:
-        session.run("python", "-m", "tests.faults.report", str(results), "--to", "tests/faults/RESULTS.md")
+        where = ["--to", "tests/faults/RESULTS.md", "--readme", "README.md"]
+        session.run("python", "-m", "tests.faults.report", str(results), *where)
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""The results of a fault run as a table: `python -m tests.faults.report RESULTS.jsonl --to FILE.md`.
+"""The results of a fault run as a table: `python -m tests.faults.report RESULTS.jsonl --to FILE.md --readme README.md`.
 
 Every cell that ran is a line of the file: `pytest tests/faults --whole --results RESULTS.jsonl`.
 """
@@ -14,11 +14,15 @@ import pytest
 from attrs import asdict, frozen
 
 OPTION = "--results"
+BEGIN, END = "<!-- faults -->", "<!-- /faults -->"
 
 
 @frozen
 class Result:
-    """What a cell came to: empty `problems` is passed. `confirmed` counts records, where confirms were watched."""
+    """What a cell came to: empty `problems` is survival. `confirmed` counts records, where confirms were watched.
+
+    A cell may stand for many `runs`: all of them survived, or it did not.
+    """
 
     suite: str
     scenario: str
@@ -26,6 +30,7 @@ class Result:
     problems: Sequence[str]
     seconds: float
     confirmed: int = 0
+    runs: int = 1
 
 
 def note(config: pytest.Config, result: Result) -> None:
@@ -47,15 +52,35 @@ def read(lines: Iterable[str]) -> list[Result]:
 
 
 def table(results: Sequence[Result]) -> str:
-    """Scenario, runs, passed, worst time; in the order in which the scenarios first ran."""
-    lines = ["| suite | scenario | runs | passed | worst time | records confirmed |", "|" + " --- |" * 6]
+    """Scenario, runs, survived, worst time; in the order in which the scenarios first ran."""
+    lines = ["| suite | scenario | runs | survived | worst time | records confirmed |", "|" + " --- |" * 6]
     for suite, scenario in dict.fromkeys((result.suite, result.scenario) for result in results):
-        runs = [result for result in results if (result.suite, result.scenario) == (suite, scenario)]
-        passed = sum(not result.problems for result in runs)
-        worst = max(result.seconds for result in runs)
-        confirmed = sum(result.confirmed for result in runs)
-        lines.append(f"| {suite} | {scenario} | {len(runs)} | {passed} | {worst:.1f} s | {confirmed or '-'} |")
+        cells = [result for result in results if (result.suite, result.scenario) == (suite, scenario)]
+        confirmed = sum(result.confirmed for result in cells)
+        lines.append(f"| {suite} | {scenario} | {_figures(cells)} | {confirmed or '-'} |")
     return "\n".join(lines)
+
+
+def summary(results: Sequence[Result]) -> str:
+    """The same, a line a suite."""
+    lines = ["| suite | scenarios | runs | survived | worst time |", "|" + " --- |" * 5]
+    for suite in dict.fromkeys(result.suite for result in results):
+        cells = [result for result in results if result.suite == suite]
+        lines.append(f"| {suite} | {len({result.scenario for result in cells})} | {_figures(cells)} |")
+    return "\n".join(lines)
+
+
+def _figures(cells: Sequence[Result]) -> str:
+    runs = sum(result.runs for result in cells)
+    survived = sum(result.runs for result in cells if not result.problems)
+    return f"{runs:,} | {survived:,} | {max(result.seconds for result in cells):.1f} s"
+
+
+def with_table(readme: str, made: str) -> str:
+    """The README with the table between its markers."""
+    head, _, rest = readme.partition(f"{BEGIN}\n")
+    _, _, tail = rest.partition(END)
+    return f"{head}{BEGIN}\n{made}\n{END}{tail}"
 
 
 def page(results: Sequence[Result]) -> str:
@@ -72,12 +97,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.report", description=__doc__)
     parser.add_argument("results", type=Path)
     parser.add_argument("--to", type=Path, help="a file; unset: standard output")
+    parser.add_argument("--readme", type=Path, help="a file with a place for the summary")
     options = parser.parse_args()
     results = read(options.results.read_text().splitlines())
     if options.to is None:
         sys.stdout.write(page(results))
     else:
         options.to.write_text(page(results))
+    if options.readme is not None:
+        options.readme.write_text(with_table(options.readme.read_text(), summary(results)))
     sys.exit(any(result.problems for result in results))
 
 

@@ -128,6 +128,6 @@ def test_no_good_record_is_lost_whatever_stands_beside_it(
     began = time.monotonic()
     bring()
     scenario = f"{PAGES} generated pages of hostile records, each delivered twice"
-    note(pytestconfig, Result("hostile", scenario, f"pages-{number}", [], time.monotonic() - began))
+    note(pytestconfig, Result("hostile", scenario, f"pages-{number}", [], time.monotonic() - began, runs=PAGES))
     assert brought["pages"] >= PAGES
     assert brought["records"] > brought["good"] > brought["records"] // 10

@@ -6,12 +6,14 @@
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from random import Random
 
 import pytest
 import trio
 
+from tests.faults.report import Result, note
 from tests.faults.simulation.plan import plan
 from tests.faults.simulation.planted import PLANTED, Plant
 from tests.faults.simulation.run import simulate
@@ -48,13 +50,20 @@ FOUND = {
 
 
 @pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, CHUNK))
-def test_everything_comes_home_exactly_once(first: int) -> None:
+def test_everything_comes_home_exactly_once(first: int, pytestconfig: pytest.Config) -> None:
     """Whatever goes wrong: nothing confirmed that is not committed, and in the end rows, letters and counters exact."""
     counts = Counter[str]()
-    for seed in range(first, min(first + CHUNK, FIRST + SEEDS)):
+    began = time.monotonic()
+    seeds = range(first, min(first + CHUNK, FIRST + SEEDS))
+    failed = []
+    for seed in seeds:
         outcome = simulate(seed)
-        assert not outcome.problems, str(outcome)
+        failed += [str(outcome)] if outcome.problems else []
         counts += outcome.counts
+    scenario = "1 to 4 engines, faults and schedule by seed"
+    seconds = time.monotonic() - began
+    note(pytestconfig, Result("simulation", scenario, f"seeds from {first}", failed, seconds, runs=len(seeds)))
+    assert not failed, "\n".join(failed)
     if first + CHUNK <= FIRST + SEEDS:
         assert counts.keys() >= FAULTS, f"never happened: {FAULTS - counts.keys()}"
 
