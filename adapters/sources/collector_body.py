@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from io import BytesIO
 
 import httpx
 import trio
@@ -29,10 +30,17 @@ class Body:
     inflated_limit: int = INFLATED_LIMIT
     received: int = 0
     size: int = 0
-    _pieces: list[bytes] = field(factory=list, repr=False)
+    # It gives out its content without a copy; a list of pieces would be there twice for a moment, and then as holes.
+    _content: BytesIO = field(factory=BytesIO, repr=False)
 
     async def read(self, response: httpx.Response, enough: int | None = None) -> bytes:
         """All of it, or the beginning once `enough` bytes are there. Raises BrokenBodyError, TooLargeBodyError."""
+        # Closed in any case: an error that carries this frame about must not carry all the bytes with it.
+        with self._content:
+            await self._read(response, enough)
+            return self._content.getvalue()
+
+    async def _read(self, response: httpx.Response, enough: int | None) -> None:
         inflate = _inflater(response.headers.get("content-encoding", ""))
         refusal: BrokenBodyError | TooLargeBodyError | None = None
         # Leaving the loop early would leave a chain of generators to the garbage collector; cancelling unwinds them.
@@ -50,7 +58,6 @@ class Body:
             refusal = BrokenBodyError("the compressed answer breaks off")
         if refusal is not None:
             raise refusal
-        return b"".join(self._pieces)
 
     async def _take(self, chunk: bytes, inflate: "zlib._Decompress | None") -> None:
         self.received += len(chunk)
@@ -64,7 +71,7 @@ class Body:
         self.size += len(piece)
         if self.size > self.inflated_limit:
             raise TooLargeBodyError(f"the answer is larger than {self.inflated_limit} bytes")
-        self._pieces.append(piece)
+        self._content.write(piece)
 
 
 def _inflater(encoding: str) -> "zlib._Decompress | None":
