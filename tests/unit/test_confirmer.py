@@ -1,13 +1,14 @@
 """What the confirmer observes, in which order, and as of when."""
 
 import pytest
+import trio
 from attrs import define, field
 from trio.testing import MockClock
 
 from adapters.queues.memory import MemoryQueue, MemoryStore
 from engine.acceptance import Rules
 from engine.confirmation import Confirmation
-from engine.confirmer import Confirmer
+from engine.confirmer import CONFIRM_SECONDS, Confirmer
 from engine.delivery import Cursor
 from engine.intake import prepare
 from engine.outage import Outage
@@ -85,3 +86,17 @@ async def test_the_reserve_for_others_ends_before_the_probe_or_not_at_all(
     confirmer._pending, confirmer._pending_until = 1, ends_at
     confirmer.account.page_size, scene.source.latency_seconds = 20, 1.0
     assert await confirmer._observe() == allowed
+
+
+@pytest.mark.parametrize(("seconds_left", "confirms"), [(CONFIRM_SECONDS + 0.5, []), (CONFIRM_SECONDS + 1.5, [5])])
+async def test_a_source_that_is_not_surely_ours_until_the_answer_is_not_confirmed(
+    seconds_left: float, confirms: list[int], autojump_clock: MockClock
+) -> None:
+    """The time left is looked at after the probe, which may have taken long, and an engine may have been frozen."""
+    scene = Scene()
+    await scene.commit_everything()
+    confirmer = await scene.confirmer()
+    confirmer.ownership._until = trio.current_time() + seconds_left
+    scene.source.latency_seconds = 1.0
+    await confirmer.settle()
+    assert scene.source.confirms == confirms
