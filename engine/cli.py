@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Unpack
 
@@ -123,6 +122,8 @@ def init(file: Path, *, force: bool) -> None:
 @cli.command()
 def version() -> None:
     """Show the version."""
+    from importlib.metadata import version as version_of  # noqa: PLC0415 - a tenth of the time a start takes
+
     click.echo(f"botnet-engine {version_of('botnet-engine')}")
 
 

@@ -66,19 +66,17 @@ class _TypeWriter:
 
     def write(self, addresses: Sequence[Address]) -> list[int]:
         """Return the batches of what was there before, one for each sighting."""
-        rows = sum(len(address.seen) for address in addresses)
-        cleanups = [address for address in addresses if address.cleanups]
-        newest: int = self._connection.execute(f"SELECT COALESCE(MAX(id), 0) FROM {self._communications}").fetchone()[0]
         facts = {ip: fact_values(self._facts[ip]) for ip, _, _ in addresses if ip in self._facts}
         self._upsert_nodes(addresses, facts)
-        inserted = self._insert_communications(addresses, facts) if rows else 0
-        stale = [place for address in cleanups for place in self._mark_cleaned(address)]
-        if not inserted and len(stale) == sum(len(address.cleanups) for address in cleanups):
+        known = self._insert_communications(addresses, facts)
+        stale = [place for address in addresses if address.cleanups for place in self._mark_cleaned(address)]
+        if len(known) + len(stale) == sum(len(seen) + len(cleanups) for _, seen, cleanups in addresses):
             # All of it was there before: not even `updated_at` moves.
             self._connection.execute("ROLLBACK")
             self._connection.execute("BEGIN IMMEDIATE")
             return owners(addresses)
-        return stale + self._subtract_known(addresses, newest) if inserted < rows else stale
+        self._subtract([ip for ip, _ in known])
+        return stale + [place for _, place in known]
 
     def _upsert_nodes(self, addresses: Sequence[Address], facts: Mapping[str, tuple[object, ...]]) -> None:
         self._connection.executemany(
@@ -97,33 +95,30 @@ class _TypeWriter:
             ),
         )
 
-    def _insert_communications(self, addresses: Sequence[Address], facts: Mapping[str, tuple[object, ...]]) -> int:
-        cursor = self._connection.executemany(
+    def _insert_communications(
+        self, addresses: Sequence[Address], facts: Mapping[str, tuple[object, ...]]
+    ) -> list[tuple[str, int]]:
+        """Return address and batch of each sighting that was there before: the rows that were not inserted."""
+        insert = (
             f"INSERT INTO {self._communications} "
             f"(node_id, ip, communication_time, event_type, received_at, {_FACTS}) "
-            f"VALUES ((SELECT id FROM {self._nodes} WHERE ip = ?), ?, ?, ?, ?, {_HOLDERS}) ON CONFLICT DO NOTHING",
-            (
-                (ip, ip, seen_at, event_type, received_at, *facts.get(ip, _NO_FACTS))
-                for ip, seen, _ in addresses
-                for seen_at, (event_type, received_at, _) in seen.items()
-            ),
+            f"VALUES ((SELECT id FROM {self._nodes} WHERE ip = ?), ?, ?, ?, ?, {_HOLDERS}) ON CONFLICT DO NOTHING"
         )
-        return cursor.rowcount
+        execute = self._connection.execute
+        known = []
+        for ip, seen, _ in addresses:
+            values = facts.get(ip, _NO_FACTS)
+            for seen_at, (event_type, received_at, place) in seen.items():
+                if not execute(insert, (ip, ip, seen_at, event_type, received_at, *values)).rowcount:
+                    known.append((ip, place))
+        return known
 
-    def _subtract_known(self, addresses: Sequence[Address], newest: int) -> list[int]:
-        """Take the sightings that were there before off the nodes again: their ids are not above `newest`."""
-        find = f"SELECT 1 FROM {self._communications} WHERE ip = ? AND communication_time = ? AND id <= {newest}"
-        known = [
-            (ip, kept.batch)
-            for ip, seen, _ in addresses
-            for seen_at, kept in seen.items()
-            if self._connection.execute(find, (ip, seen_at)).fetchone()
-        ]
+    def _subtract(self, known: Sequence[str]) -> None:
+        """Take the sightings that were there before off the nodes again."""
         self._connection.executemany(
             f"UPDATE {self._nodes} SET communication_count = communication_count - 1 WHERE ip = ?",
-            [(ip,) for ip, _ in known],
+            [(ip,) for ip in known],
         )
-        return [place for _, place in known]
 
     def _mark_cleaned(self, address: Address) -> list[int]:
         """Move `cleaned_time` forward, and the status with it unless the address was seen later.
