@@ -41,19 +41,20 @@ def number(value: float | None) -> str:
 
 
 class _Literals(dict[str | None, str]):
-    """The literals of one text column, each made once."""
+    """The literals of one text column, each made once.
+
+    Writers share them, each in its own thread: any of them may empty them at any moment.
+    """
 
     def __init__(self, layout: Layout, column: str) -> None:
-        super().__init__({None: "NULL"})
+        super().__init__()
         self._layout = layout
         self._column = column
 
     def __missing__(self, text: str | None) -> str:
-        assert text is not None
         if len(self) >= _REMEMBERED:
             self.clear()
-            self[None] = "NULL"
-        made = self[text] = quote(self._layout.fit(self._column, text))
+        made = self[text] = "NULL" if text is None else quote(self._layout.fit(self._column, text))
         return made
 
 

@@ -79,6 +79,16 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert row.startswith("0,'1.1.1.1','a',NULL,'r',1,")
 
 
+def test_another_writer_may_empty_the_memory_at_any_moment() -> None:
+    """Writers of one botnet type share what is remembered, in threads: what is not there any more is made again."""
+    addresses = by_address([batch_of([Sighting("1.1.1.1", "a", 1)])]).addresses
+    formatter = Formatter(layout())
+    rows = formatter.rows(addresses, {"1.1.1.1": Facts(isp="x")})
+    for memory in vars(formatter).values():
+        memory.clear()
+    assert formatter.rows(addresses, {"1.1.1.1": Facts(isp="x")}) == rows
+
+
 def test_numbers_that_are_none_are_null() -> None:
     """NaN and infinity have no place in a database."""
     assert [number(value) for value in (1.25, 3, None, float("nan"), float("inf"))] == ["1.25", "3", *["NULL"] * 3]
