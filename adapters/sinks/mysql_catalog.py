@@ -11,6 +11,7 @@ from adapters.sinks.schema import (
     COMMUNICATIONS_PREFIX,
     MYSQL_OWN_TABLES,
     communications_table,
+    is_botnet_type,
     mysql_tables,
     nodes_table,
 )
@@ -36,9 +37,10 @@ def make_own_tables(wire: Wire) -> None:
 
 
 def botnet_types(wire: Wire) -> list[str]:
-    """The types that have a table of communications, by name."""
+    """The types that have a table of communications, by name; whatever else begins like one is somebody else's."""
     tables = wire.rows(_tables_like(COMMUNICATIONS_PREFIX.replace("_", r"\_") + "%"))
-    return sorted(str(name).removeprefix(COMMUNICATIONS_PREFIX) for (name,) in tables)
+    names = (str(name).removeprefix(COMMUNICATIONS_PREFIX) for (name,) in tables)
+    return sorted(filter(is_botnet_type, names))
 
 
 def ensure_tables(wire: Wire, botnet_type: str, max_botnet_types: int, cuts: Counter[str]) -> Layout:

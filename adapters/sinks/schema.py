@@ -23,9 +23,14 @@ _ADDRESSES = re.compile(r"[0-9a-f.:\n]*")
 _TIMES = re.compile(r"[0-9 :\n-]*")
 
 
+def is_botnet_type(text: str) -> bool:
+    """Whether it may be part of a table's name."""
+    return _BOTNET_TYPE.match(text) is not None
+
+
 def check_botnet_type(botnet_type: str) -> str:
     """Return it if it may be part of a table's name. Raises RejectedError."""
-    if _BOTNET_TYPE.match(botnet_type) is None:
+    if not is_botnet_type(botnet_type):
         raise RejectedError(f"botnet type {botnet_type[:60]!r} is not of the form [a-z0-9_]{{1,40}}")
     return botnet_type
 

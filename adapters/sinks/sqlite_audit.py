@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from adapters.sinks.ledger import ledger_row, pieces_of
 from adapters.sinks.schema import communications_table, nodes_table
-from adapters.sinks.sqlite_questions import botnet_types
+from adapters.sinks.sqlite_questions import botnet_types, has_nodes
 from engine.audit import Counters, LedgerRow, LedgerTotal
 
 _SUMS = ", ".join(
@@ -49,4 +49,5 @@ def counters(connection: sqlite3.Connection) -> list[Counters]:
             ).fetchone(),
         )
         for kind in botnet_types(connection)
+        if has_nodes(connection, kind)
     ]

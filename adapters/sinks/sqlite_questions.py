@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from adapters.sinks.recent import count_recent
-from adapters.sinks.schema import COMMUNICATIONS_PREFIX, communications_table, nodes_table
+from adapters.sinks.schema import COMMUNICATIONS_PREFIX, communications_table, is_botnet_type, nodes_table
 from adapters.sinks.sqlite_schema import type_tables
 from engine.delivery import Start, Trial
 from engine.errors import RejectedError
@@ -16,12 +16,18 @@ _FRESH = "received_at >= datetime('now', '-5 minutes')"
 
 
 def botnet_types(connection: sqlite3.Connection) -> list[str]:
-    """The types that have a table of communications, by name."""
+    """The types that have a table of communications, by name; whatever else begins like one is somebody else's."""
     tables = connection.execute(
         "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, ?) = ? ORDER BY name",
         (len(COMMUNICATIONS_PREFIX), COMMUNICATIONS_PREFIX),
     )
-    return [str(name).removeprefix(COMMUNICATIONS_PREFIX) for (name,) in tables]
+    return list(filter(is_botnet_type, (str(name).removeprefix(COMMUNICATIONS_PREFIX) for (name,) in tables)))
+
+
+def has_nodes(connection: sqlite3.Connection, botnet_type: str) -> bool:
+    """Whether the type has a table of nodes, too."""
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (nodes_table(botnet_type),))
+    return found.fetchone() is not None
 
 
 def ensure_tables(connection: sqlite3.Connection, botnet_type: str, max_botnet_types: int) -> None:
@@ -86,13 +92,14 @@ def _number(connection: sqlite3.Connection, sql: str) -> int:
 
 def table_counts(connection: sqlite3.Connection) -> list[TableCount]:
     """Count nodes, communications and fresh communications of every type."""
-    number = partial(_number, connection)
-    return [
-        TableCount(
-            botnet_type=botnet_type,
-            nodes=number(f"SELECT COUNT(*) FROM {nodes_table(botnet_type)}"),
-            communications=number(f"SELECT COUNT(*) FROM {communications_table(botnet_type)}"),
-            last_5_minutes=count_recent(number, communications_table(botnet_type), _FRESH),
-        )
-        for botnet_type in botnet_types(connection)
-    ]
+    return [_count(connection, botnet_type) for botnet_type in botnet_types(connection)]
+
+
+def _count(connection: sqlite3.Connection, botnet_type: str) -> TableCount:
+    number, communications = partial(_number, connection), communications_table(botnet_type)
+    return TableCount(
+        botnet_type=botnet_type,
+        nodes=number(f"SELECT COUNT(*) FROM {nodes_table(botnet_type)}") if has_nodes(connection, botnet_type) else 0,
+        communications=number(f"SELECT COUNT(*) FROM {communications}"),
+        last_5_minutes=count_recent(number, communications, _FRESH),
+    )

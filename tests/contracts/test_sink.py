@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.sinks.database import Database
-from engine.audit import LedgerTotal
+from engine.audit import Counters, LedgerTotal
 from engine.delivery import Batch, Trial, Written
 from engine.errors import RejectedError
 from engine.ports import TableCount
@@ -382,6 +382,19 @@ async def test_table_counts(store: Store, database: Database, kind: str) -> None
     new = batch_of([online("1.2.3.5", DAY + "08:00:00")], kind)
     await write(database, Batch(new.source, 0, 8, 8, 0, now, kind, new.sightings))
     assert TableCount(kind, 2, 4, 1) in await database.table_counts()
+
+
+async def test_tables_of_somebody_else_stop_no_count(store: Store, database: Database, kind: str) -> None:
+    """A table that only begins like one of a botnet type is left out; one without nodes has none."""
+    columns = "(id INTEGER PRIMARY KEY, ip VARCHAR(45), communication_time DATETIME, received_at DATETIME)"
+    for name in (f"{kind}_Backup", f"{kind}_lonely"):
+        store.rows(f"CREATE TABLE botnet_communications_{name} {columns}")
+    await write(database, batch_of([online("1.2.3.4", DAY + "08:00:00")], kind))
+    mine = [count for count in await database.table_counts() if count.botnet_type.startswith(kind)]
+    assert mine == [TableCount(kind, 1, 1, 0), TableCount(f"{kind}_lonely", 0, 0, 0)]
+    assert [found for found in await database.counters() if found.botnet_type.startswith(kind)] == [
+        Counters(kind, 1, 1)
+    ]
 
 
 async def test_concurrent_writers_on_the_same_addresses(store: Store, database: Database, kind: str) -> None:
