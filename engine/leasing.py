@@ -58,11 +58,10 @@ class Leasing:
             held = list(self.held.values())
             if held:
                 kept = await self.outage.wait_for(self.queue.renew, held)
-                if len(kept) < len(held):
-                    lost = {delivery.id for delivery in held} - {delivery.id for delivery in kept}
-                    self._log.warning(
-                        "leases lost, others may write the same again", deliveries=sorted(lost & self.held.keys())
-                    )
+                gone = {delivery.id for delivery in held} - {delivery.id for delivery in kept}
+                lost = gone & self.held.keys()  # the others were settled meanwhile
+                if lost:
+                    self._log.warning("leases lost, others may write the same again", deliveries=sorted(lost))
 
     def settled(self, delivery: Delivery) -> None:
         """A worker is done with it."""
