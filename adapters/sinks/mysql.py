@@ -1,7 +1,7 @@
 """MySQL 8 and MariaDB from 10.6: `mysql://user:password@host:port/name`.
 
-One connection per writer, one transaction per batch. The rest is in the files beside it: the connection, the
-statements, the transaction and the table of errors.
+One connection per writer, one transaction for the batches that are written together; questions share connections. The
+rest is in the files beside it: the connection, the statements, the transaction and the table of errors.
 """
 
 from collections import Counter

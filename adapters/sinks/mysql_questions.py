@@ -1,4 +1,4 @@
-"""What the commands ask a MySQL database. Blocking; each question is one short connection."""
+"""What the commands ask a MySQL database. Blocking; whoever asks ends the transaction."""
 # ruff: noqa: S608 - names are checked, texts quoted
 
 from collections.abc import Sequence

@@ -83,7 +83,7 @@ class WorkerSettings:
     )
     max_retries: int = setting(
         default=3,
-        doc="After how many failed attempts a delivery is a dead letter; waiting for a server is no attempt",
+        doc="Failed attempts after which a delivery is tried record by record; waiting for a server is no attempt",
         rule=allowed.whole(1, 1_000),
         former="WORKER_MAX_RETRIES",
     )
@@ -119,7 +119,9 @@ class QueueSettings:
     )
     name: str = setting(default="default", doc="Tells apart several queues of one server", rule=allowed.name())
     batch_size: int = setting(
-        default=1_000, doc="Records per batch, and so per transaction", rule=allowed.whole(1, 100_000)
+        default=1_000,
+        doc="Records per batch in the queue; batches that wait together share a transaction",
+        rule=allowed.whole(1, 100_000),
     )
     high_watermark: int = setting(
         default=10_000, doc="Batches waiting at which fetchers pause", rule=allowed.whole(1, MANY)
