@@ -142,9 +142,11 @@ class CollectorSource:
             rows = read_whole(body)
             if rows is None:  # may take seconds when somebody means us harm
                 rows = await trio.to_thread.run_sync(read_carefully, body, abandon_on_cancel=True)
-        except NoEndError as error:  # what cuts long answers off may let shorter ones pass
-            raise TooMuchError(self.endpoint.says(str(error))) from None
         except AnswerError as error:
+            # From a thread it comes in a circle with frames that hold the answer, and garbage is collected rarely.
+            error.__traceback__ = None
+            if isinstance(error, NoEndError):  # what cuts long answers off may let shorter ones pass
+                raise TooMuchError(self.endpoint.says(str(error))) from None
             raise UnavailableError(self.endpoint.says(f"{error}; is url right, and the collector well?")) from None
         return rows
 

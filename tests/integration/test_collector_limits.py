@@ -1,12 +1,15 @@
 """The collector source under answers that are damaged, too large or too slow: bounded memory and time, clear words."""
 
+import gc
 import gzip
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import trio
 
 from adapters.sources.collector import CollectorOptions, open_source
+from adapters.sources.collector_brackets import AnswerError
 from engine.delivery import Cursor
 from engine.errors import UnavailableError
 from tests.collector import Collector, running_collector
@@ -64,6 +67,22 @@ async def test_an_answer_that_is_no_page_moves_nothing(
         assert f"collector one at {collector.url}" in str(refusal.value)
         assert "\n" not in str(refusal.value)
         assert len((await source.fetch(Cursor())).records) == 100
+
+
+@pytest.mark.parametrize("kind", ["html", "cut_json"])
+async def test_a_refused_answer_does_not_wait_for_garbage_collection(collector: Collector, kind: str) -> None:
+    """It may have 64 MiB, and collections are rare: no error of the past has a traceback, whose frames would hold it."""
+    collector.misbehave(kind)
+    async with open_source(options(collector)) as source:
+        gc.disable()
+        try:
+            with suppress(UnavailableError):  # pytest.raises would keep it
+                await source.fetch(Cursor())
+            errors = [each for each in gc.get_objects() if isinstance(each, AnswerError)]
+            holding = [error for error in errors if error.__traceback__ is not None]
+        finally:
+            gc.enable()
+        assert holding == []
 
 
 async def test_two_gibibytes_of_zeros_are_never_held(collector: Collector) -> None:
