@@ -154,13 +154,17 @@ class Session:
             try:
                 results.append(await trio.to_thread.run_sync(call, limiter=self._limiter))
             except (pymysql.err.Error, OSError, EngineError) as error:
-                failure = error
+                # A traceback out of a thread goes in a circle; its frames would hold all rows until they are collected.
+                failure = error.with_traceback(None)
             finally:
                 done.set()
         if failure is not None:
             # The error may be our own doing.
             await trio.lowlevel.checkpoint_if_cancelled()
-            raise failure
+            try:
+                raise failure
+            finally:
+                del failure
         return results[0]
 
     async def _cut_when_cancelled(self, done: trio.Event) -> None:

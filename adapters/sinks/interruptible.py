@@ -35,11 +35,15 @@ async def interruptible(connection: sqlite3.Connection, work: Callable[[sqlite3.
         try:
             results.append(await trio.to_thread.run_sync(work, connection))
         except (sqlite3.Error, UnicodeEncodeError, OverflowError, EngineError) as error:
-            failure = error
+            # A traceback out of a thread goes in a circle; its frames would hold all rows until they are collected.
+            failure = error.with_traceback(None)
         finally:
             done.set()
     if failure is not None:
         # The error may be our own interrupt.
         await trio.lowlevel.checkpoint_if_cancelled()
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure
     return results[0]

@@ -71,9 +71,10 @@ async def test_an_answer_that_is_no_page_moves_nothing(
 
 @pytest.mark.parametrize("kind", ["html", "cut_json"])
 async def test_a_refused_answer_does_not_wait_for_garbage_collection(collector: Collector, kind: str) -> None:
-    """It may have 64 MiB, and collections are rare: no error of the past has a traceback, whose frames would hold it."""
+    """It may have 64 MiB, and collections are rare: no error that is over has a traceback, for frames would hold it."""
     collector.misbehave(kind)
     async with open_source(options(collector)) as source:
+        gc.collect()
         gc.disable()
         try:
             with suppress(UnavailableError):  # pytest.raises would keep it
