@@ -53,7 +53,11 @@ class RedisServer:
             translated = translate(error)
             if translated is None:
                 raise
-            raise translated from error
+            try:
+                # A traceback out of a future goes in a circle, and so would this one: their frames hold what was sent.
+                raise translated from error.with_traceback(None)
+            finally:
+                del translated
         try:
             return msgspec.convert(reply, type=answer)
         except msgspec.ValidationError as error:

@@ -1,9 +1,10 @@
 """What only the Redis queue can get wrong: lost answers, servers that die, forget, freeze, fill up or refuse."""
 
+import gc
 import random
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,22 @@ async def paused(server: RedisServer) -> AsyncIterator[None]:
         yield
     finally:
         server.resume()
+
+
+async def test_a_failed_call_does_not_wait_for_garbage_collection(server: RedisServer) -> None:
+    """What was sent may be megabytes, and collections are rare: no error that is over has a traceback to hold it."""
+    async with open_queue(server.url) as queue:
+        server.kill()
+        gc.collect()
+        gc.disable()
+        try:
+            with suppress(UnavailableError):  # pytest.raises would keep it
+                await queue.put(THREE)
+            errors = [each for each in gc.get_objects() if isinstance(each, (UnavailableError, ClientConnectionError))]
+            holding = [error for error in errors if error.__traceback__ is not None]
+        finally:
+            gc.enable()
+    assert holding == []
 
 
 async def test_a_killed_server_forgets_nothing(server: RedisServer) -> None:
