@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+import structlog
 import trio
 from attrs import define, field
 
@@ -27,6 +28,8 @@ class CappedSource:
     limit: int
     _is_full: bool = False
     _look_again_at: float = field(default=float("-inf"), repr=False)
+    _said: bool = False
+    _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
 
     @property
     def name(self) -> str:
@@ -50,6 +53,13 @@ class CappedSource:
         return await self.source.confirm(count)
 
     async def _look(self) -> None:
-        with trio.move_on_after(PATIENCE_SECONDS), suppress(UnavailableError):
+        with trio.move_on_after(PATIENCE_SECONDS) as patience, suppress(UnavailableError):
             self._is_full = await self.count(self.limit) >= self.limit
+        if patience.cancelled_caught and not self._said:
+            self._said = True
+            self._log.warning(
+                "dead letters could not be counted in time, acceptance.dead_letter_limit is not kept meanwhile",
+                source=self.name,
+                seconds=PATIENCE_SECONDS,
+            )
         self._look_again_at = trio.current_time() + LOOK_SECONDS

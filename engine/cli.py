@@ -28,12 +28,12 @@ from engine.shutdown import SIGNALS
 from engine.stats import Snapshot
 
 EXIT_UNAVAILABLE = 69
-GARBAGE_THRESHOLD = 100_000
-"""Records come by the ten thousand and go again: counting up to the usual 700 takes a fifth of the time."""
-
 EXIT_CONFIG = 78
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
+
+GARBAGE_THRESHOLD = 100_000
+"""Records come by the ten thousand and go again: counting up to the usual 700 takes a fifth of the time."""
 
 DEMO_BANNER = """\
 DEMO: nothing is configured here, so a collector of our own on loopback invents sightings, and they go into

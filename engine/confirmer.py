@@ -17,7 +17,7 @@ from engine.stats import Stats
 
 CONFIRM_SECONDS = 10.0
 FAREWELL_SECONDS = 0.4
-ANSWER_SECONDS = 1.0
+ANSWER_SECONDS = 0.5
 
 
 @define(eq=False)
@@ -124,7 +124,7 @@ class Confirmer:
         self._stranger = front
 
     async def _send(self, count: int) -> bool:
-        """Send one confirm; once it is under way a soft stop leaves it a second to be answered."""
+        """Send one confirm; once it is under way a soft stop leaves it half a second to be answered."""
         self.account.sending(count, trio.current_time())
         answered = False
         async with trio.open_nursery() as nursery:
@@ -151,7 +151,7 @@ class Confirmer:
 
 
 async def _hurry(flight: trio.CancelScope) -> None:
-    """When this task is cancelled, leave the flight one more second."""
+    """When this task is cancelled, leave the flight a moment more."""
     try:
         await trio.sleep_forever()
     finally:

@@ -97,11 +97,10 @@ def _behind_sentinels(url: str, limits: Limits) -> Client:
             "queue.url: name the sentinels and their service: redis+sentinel://HOST:PORT,HOST:PORT/SERVICE"
         )
     sentinels = [_address(host) for host in hosts.split(",")]
-    options = {**limits.options(), "username": unquote(user) or None, "password": unquote(password) or None}
+    common = {**limits.options(), **({"ssl": True} if parts.scheme == "rediss+sentinel" else {})}
+    options = common | {"username": unquote(user) or None, "password": unquote(password) or None}
     options |= {"db": int(db or 0), "max_connections": limits.connections}
-    if parts.scheme == "rediss+sentinel":
-        options["ssl"] = True
-    watchers = Sentinel(sentinels, sentinel_kwargs=dict(limits.options()), **options)  # type: ignore[no-untyped-call]
+    watchers = Sentinel(sentinels, sentinel_kwargs=common, **options)  # type: ignore[no-untyped-call]
     return _Watched(watchers.master_for(service), watchers.sentinels)
 
 

@@ -24,6 +24,8 @@ from engine.errors import EngineError
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
+PATIENCE = 10
+"""How many times longer all of a transaction may take than any one piece of an answer: a server may drip."""
 _SESSION = (
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 5",
@@ -69,11 +71,14 @@ class Session:
         reach another primary, and knows of new rights.
         """
         try:
-            if self._wire is None or self._was_closed_by_server():
-                await self._connect()
-            wire = self._wire
-            assert wire is not None
-            return await self._watched(lambda: work(wire))
+            with trio.fail_after(PATIENCE * self._answer_seconds):
+                if self._wire is None or self._was_closed_by_server():
+                    await self._connect()
+                wire = self._wire
+                assert wire is not None
+                return await self._watched(lambda: work(wire))
+        except trio.TooSlowError:
+            raise pymysql.err.OperationalError(CR.CR_SERVER_LOST, "its answers come too slowly to wait for") from None
         except (pymysql.err.Error, OSError) as error:
             if classify(error_code(error)) not in _HARMLESS or not self._is_open():
                 self._discard()

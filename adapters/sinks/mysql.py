@@ -223,9 +223,11 @@ class MysqlDatabase:
 
 def _outside_transactions(wire: Wire, question: Callable[[Wire], T]) -> T:
     """Leave no transaction open, in which the connection would wait for the next question."""
-    answer = question(wire)
-    wire.rollback()
-    return answer
+    try:
+        return question(wire)
+    finally:
+        if wire.open:
+            wire.rollback()
 
 
 async def _ask_over(session: Session, question: Callable[[Wire], T]) -> T:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 NAME = re.compile(r"\A[A-Za-z0-9._-]{1,64}\Z")
 PORT_LIMIT = 65_535
 
-REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster", "redis+sentinel")
+REDIS_SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel")
 QUEUE_SCHEMES = (*REDIS_SCHEMES, "sqlite", "memory")
 DATABASE_SCHEMES = ("mysql", "sqlite")
 _FILE_SCHEMES = ("unix", "sqlite")
@@ -56,17 +56,17 @@ def whole(low: int, high: int) -> Rule:
     return _rule(int, f"a whole number from {low} to {high}", problem)
 
 
-def seconds(high: int, *, or_zero: bool = False) -> Rule:
-    """A duration: more than 0 (or 0 as well), at most `high`, and no NaN."""
+def seconds(high: int, *, least: int | None = None) -> Rule:
+    """A duration: more than 0, or `least` and more; at most `high`, and no NaN."""
 
     def problem(value: float) -> str | None:
         if math.isnan(value) or math.isinf(value):
             return "not a finite number"
-        if value < 0 or (value == 0 and not or_zero):
+        if value <= 0 if least is None else value < least:
             return "too small"
         return "too large" if value > high else None
 
-    low = "from 0 to" if or_zero else "above 0, at most"
+    low = "above 0, at most" if least is None else f"from {least} to"
     return _rule(float, f"seconds, {low} {high}", problem)
 
 
@@ -130,7 +130,8 @@ def past() -> Rule:
 
 def queue_url() -> Rule:
     """Where batches wait."""
-    allowed = "redis://, rediss://, unix://, redis+cluster://, rediss+cluster://, redis+sentinel://, sqlite:///FILE or memory://"
+    redis = ", ".join(f"{scheme}://" for scheme in REDIS_SCHEMES)
+    allowed = f"{redis}, sqlite:///FILE or memory://"
     return _rule(str, allowed, lambda value: _url_problem(value, QUEUE_SCHEMES))
 
 

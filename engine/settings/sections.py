@@ -31,7 +31,7 @@ class EngineSettings:
     shutdown_grace_seconds: float = setting(
         default=10.0,
         doc="How long a soft stop (Ctrl+C, SIGTERM) may take to finish what is in hand",
-        rule=allowed.seconds(DAY, or_zero=True),
+        rule=allowed.seconds(DAY, least=1),
     )
     strict_durability: bool = setting(
         default=False,
@@ -227,7 +227,7 @@ class SourceSettings:
     confirm_quarantine_seconds: float = setting(
         default=3_600.0,
         doc="How long a confirm without an answer may still arrive; until then as many records are held back",
-        rule=allowed.seconds(7 * DAY, or_zero=True),
+        rule=allowed.seconds(7 * DAY, least=0),
     )
     verify_tls: bool = setting(default=True, doc="Check the collector's certificate", rule=_SWITCH)
     ca_file: Path | None = setting(  # noqa: RUF009 -- it makes a field

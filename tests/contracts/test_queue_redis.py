@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 import trio
 import trio.testing
+from redis.asyncio import Redis, SSLConnection
 from redis.exceptions import ConnectionError as ClientConnectionError
 from redis.exceptions import NoPermissionError, OutOfMemoryError, ResponseError
 
 from adapters.queues.redis import RedisQueue, open_queue
 from adapters.queues.redis_checks import is_too_old
-from adapters.queues.redis_client import Limits
+from adapters.queues.redis_client import Limits, _Watched, make_client
 from adapters.queues.redis_errors import RIGHTS, translate
 from adapters.queues.scripts import CLAIM, RECONCILE
 from engine.delivery import Cursor, Debt, Delivery
@@ -56,6 +57,7 @@ async def test_a_failed_call_does_not_wait_for_garbage_collection(server: RedisS
         try:
             with suppress(UnavailableError):  # pytest.raises would keep it
                 await queue.put(THREE)
+            await trio.testing.wait_all_tasks_blocked()  # asyncio lets go of its future a moment later
             errors = [each for each in gc.get_objects() if isinstance(each, (UnavailableError, ClientConnectionError))]
             holding = [error for error in errors if error.__traceback__ is not None]
         finally:
@@ -355,6 +357,15 @@ async def _in_cluster(node: RedisServer) -> None:
     except UnavailableError:
         await trio.sleep(0.1)
         await _in_cluster(node)
+
+
+def test_sentinels_behind_tls() -> None:
+    """`rediss+sentinel://` speaks TLS to the sentinels, and to the master that they name."""
+    client = make_client("rediss+sentinel://127.0.0.1:26379/botnet/1", Limits())
+    assert isinstance(client, _Watched)
+    for each in (client.master, *client.sentinels):
+        assert isinstance(each, Redis)
+        assert issubclass(each.connection_pool.connection_class, SSLConnection)
 
 
 async def test_behind_sentinels(tmp_path: Path, redis_server: RedisServer) -> None:

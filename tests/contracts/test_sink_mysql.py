@@ -523,6 +523,19 @@ async def test_a_connection_that_the_server_closed_meanwhile_costs_nothing(
         assert await write_with(sink, batch_of(many(1, minute=1), kind)) == Written(1, 0, 0)
 
 
+async def test_a_server_that_drips_is_not_waited_for_without_end(server: MariaDbServer, store: MariaDbStore) -> None:
+    """Each piece comes in time and all of them never do: the whole has a limit, too, and the connection is gone."""
+    async with store.open(), FaultProxy("127.0.0.1", server.port, seed=1) as proxy:
+        session = Session(parse_url(f"mysql://root@127.0.0.1:{proxy.port}/{store.name}"), answer_seconds=0.2)
+        assert await session.run(lambda wire: wire.number("SELECT 1")) == 1
+        proxy.poison(Toxics(bandwidth=1000), DOWN)
+        with trio.fail_after(10), pytest.raises(pymysql.err.OperationalError, match="too slowly"):
+            await session.run(lambda wire: wire.rows("SELECT REPEAT('x', 1000000)"))
+        proxy.heal()
+        assert await session.run(lambda wire: wire.number("SELECT 2")) == 2
+        await session.aclose()
+
+
 async def test_an_answer_that_comes_twice_is_never_taken_for_the_next(
     server: MariaDbServer, store: MariaDbStore, kind: str
 ) -> None:

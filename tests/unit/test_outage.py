@@ -1,6 +1,7 @@
 """Waiting for somebody who is away, and saying it once."""
 
 import itertools
+from contextlib import suppress
 
 import pytest
 import trio
@@ -40,6 +41,64 @@ async def test_an_outage_is_said_once_when_it_goes_and_once_when_it_returns(auto
     ]
     assert logs[0]["reason"] == "connection refused"
     assert 3600 <= logs[1]["outage_seconds"] <= 3630
+
+
+async def test_a_server_that_takes_other_calls_is_not_said_to_be_back(autojump_clock: MockClock) -> None:
+    """One call that never comes through is one line, however many others do; the end is said when it is over."""
+    until = trio.current_time() + 600
+
+    async def refused() -> None:
+        if trio.current_time() < until:
+            raise UnavailableError("no such right")
+
+    with capture_logs() as logs:
+        outage = Outage("database")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(outage.wait_for, refused)
+            while trio.current_time() < until:
+                await outage.wait_for(trio.sleep, 1)
+    assert [line["event"] for line in logs] == ["unavailable, waiting", "available again"]
+    assert logs[1]["outage_seconds"] >= 600
+
+
+async def test_whoever_waits_tries_as_soon_as_one_came_through(autojump_clock: MockClock) -> None:
+    """The longest pause is half a minute; a server that is back is back for all at once."""
+    back_at = trio.current_time() + 3600
+    ends: list[float] = []
+
+    async def call() -> None:
+        if trio.current_time() < back_at:
+            raise UnavailableError("connection refused")
+
+    outage = Outage("database")
+
+    async def keep_calling() -> None:
+        await outage.wait_for(call)
+        ends.append(trio.current_time())
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(8):
+            nursery.start_soon(keep_calling)
+    assert len(set(ends)) == 1
+
+
+@pytest.mark.parametrize(("ending", "said"), [(RejectedError("never"), 2), (None, 1)])
+async def test_an_outage_that_ends_otherwise(
+    autojump_clock: MockClock, ending: RejectedError | None, said: int
+) -> None:
+    """A refusal is an answer; a call that is given up ends it without a word, and the next outage is said again."""
+    outage = Outage("database")
+    refusals = iter([UnavailableError("gone"), *([ending] if ending else [])])
+
+    async def call() -> None:
+        raise next(refusals, UnavailableError("gone"))
+
+    with capture_logs() as logs, trio.move_on_after(60), suppress(RejectedError):
+        await outage.wait_for(call)
+    assert len(logs) == said
+    with capture_logs() as logs, trio.move_on_after(1):
+        await outage.wait_for(call)
+    assert [line["event"] for line in logs] == ["unavailable, waiting"]
 
 
 async def test_only_unavailability_is_waited_for() -> None:

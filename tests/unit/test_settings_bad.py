@@ -17,9 +17,7 @@ SOURCE_KEYS = (
     "confirm_quarantine_seconds, verify_tls, ca_file, enabled"
 )
 SECTIONS = "engine, worker, queue, database, enrichment, acceptance, log, source"
-QUEUES = (
-    "redis://, rediss://, unix://, redis+cluster://, rediss+cluster://, redis+sentinel://, sqlite:///FILE or memory://"
-)
+QUEUES = "redis://, rediss://, unix://, redis+cluster://, rediss+cluster://, redis+sentinel://, rediss+sentinel://, sqlite:///FILE or memory://"
 DATABASES = "mysql://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:///FILE"
 COLLECTORS = "http://HOST:PORT or https://HOST:PORT"
 NAMES = "1 to 64 letters, digits, dots, hyphens or underscores"
@@ -50,7 +48,7 @@ IN_FILE = [
     ("[qeue]\nurl = 'memory://'", f"[qeue]: unknown section (did you mean queue?); allowed: {SECTIONS}"),
     ("[[sources]]\nname = 'a'", f"[sources]: unknown section (did you mean source?); allowed: {SECTIONS}"),
     ("worker = 4", "worker: not a section; allowed: [worker] and its keys below"),
-    ("[engine]\nshutdown_grace_seconds = -1", "engine.shutdown_grace_seconds = -1: too small; allowed: seconds, from 0 to 86400"),
+    ("[engine]\nshutdown_grace_seconds = 0.5", "engine.shutdown_grace_seconds = 0.5: too small; allowed: seconds, from 1 to 86400"),
     ("[engine]\nname = 'a b'", f"engine.name = 'a b': not a name; allowed: {NAMES}"),
     (
         "[queue]\nhigh_watermark = 100\nlow_watermark = 100",
