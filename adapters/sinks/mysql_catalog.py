@@ -19,6 +19,7 @@ from adapters.sinks.wire import Wire
 from engine.errors import RejectedError
 
 _LOCK_SECONDS = 10
+_IDLE_SECONDS = 5
 # One lock per database: names of locks are the server's, and at most 64 characters long.
 _LOCK = "CONCAT('engine-tables:', MD5(DATABASE()))"
 
@@ -61,6 +62,9 @@ def ensure_tables(wire: Wire, botnet_type: str, max_botnet_types: int, cuts: Cou
 
 
 def _make_tables(wire: Wire, botnet_type: str, max_botnet_types: int) -> None:
+    # An engine that is frozen here, or whose host is gone, must not keep all others from making tables for hours: the
+    # lock ends with its connection.
+    wire.execute(f"SET @usual_wait = @@SESSION.wait_timeout, SESSION wait_timeout = {_IDLE_SECONDS}")
     if wire.rows(f"SELECT GET_LOCK({_LOCK}, {_LOCK_SECONDS})") != ((1,),):
         raise pymysql.err.OperationalError(ER.LOCK_WAIT_TIMEOUT, "another engine is making tables")
     try:
@@ -74,6 +78,7 @@ def _make_tables(wire: Wire, botnet_type: str, max_botnet_types: int) -> None:
     finally:
         if wire.open:
             wire.rows(f"SELECT RELEASE_LOCK({_LOCK})")
+            wire.execute("SET SESSION wait_timeout = @usual_wait")
 
 
 def read_table(wire: Wire, name: str) -> Table | None:

@@ -7,12 +7,13 @@ exact, and nothing was ever confirmed that was not committed.
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from attrs import define, field, frozen
 
+from engine import shutdown
 from tests.corpus import Corpus
 from tests.engine_process import EngineProcess
 from tests.faults.control import GO, KILL, LOSE, REFUSE, STOP, TERM
@@ -54,7 +55,7 @@ POINTS: Final = (
     Point("reconcile.sent"), Point("claim.before", 3), Point("claim.sent", 3), Point("claim.after", 2),
     Point("renew.before"), Point("renew.sent"), Point("renew.after"),
     Point("lookup.before", 4), Point("lookup.after", 6),
-    Point("write.before", 6), Point("rows.after", 6), Point("dead_letters.after", 2),
+    Point("tables.before", 2), Point("write.before", 6), Point("rows.after", 6), Point("dead_letters.after", 2),
     Point("commit.before", 7), Point("commit.sent", 8), Point("write.after", 9),
     Point("ack.before", 4), Point("ack.sent", 6), Point("ack.after", 8),
     Point("nack.before", first=REFUSED), Point("nack.sent", first=REFUSED), Point("nack.after", first=REFUSED),
@@ -92,7 +93,7 @@ _SHORT_NAMES: Final = {
     "put.before-engine-1", "put.sent-Redis-1", "put.after-Redis_emptied-2", "commit.before-MariaDB-1",
     "commit.sent-MariaDB-2", "commit.sent-engine-1", "ack.before-engine-2", "ack.sent-Redis-2", "claim.after-engine-1",
     "confirm.before-engine-2", "confirm.after-Redis_emptied-1", "confirm.before-engine_frozen-2",
-    "release.before-engine-1", "renew.sent-Redis-1",
+    "release.before-engine-1", "renew.sent-Redis-1", "tables.before-engine_frozen-2",
 }  # fmt: skip
 SHORT: Final = [cell for cell in WHOLE if str(cell) in _SHORT_NAMES]
 
@@ -184,8 +185,7 @@ def _kill(strike: Strike) -> list[str]:
         strike.mending.join()
     last = scene.engine("e1")
     problems += scene.relieved(last, all_but=1)
-    last.send(signal.SIGTERM)
-    return problems + _ending(last, strike)
+    return problems + _stop(last, strike)
 
 
 def _freeze(strike: Strike) -> list[str]:
@@ -197,23 +197,30 @@ def _freeze(strike: Strike) -> list[str]:
     (other,) = [engine for engine in engines if engine is not frozen]
     problems = scene.relieved(other, all_but=1 + RESERVE)
     frozen.send(signal.SIGCONT)
-    for engine in (frozen, other):
-        engine.send(signal.SIGTERM)
-        problems += _ending(engine, strike)
+    if strike.cell.point.first == SOFT_STOP:  # it is stopping already; its last resort may be over by now
+        problems += _ending(frozen, strike, allowed=(shutdown.EXIT_DONE, shutdown.EXIT_STUCK))
+    else:
+        problems += _stop(frozen, strike)
+    problems += _stop(other, strike)
     return problems + _ending(scene.engine("e1", "--once"), strike)
+
+
+def _stop(engine: EngineProcess, strike: Strike) -> list[str]:
+    engine.send(signal.SIGTERM)
+    return _ending(engine, strike)
 
 
 def _start(strike: Strike, number: int, *arguments: str) -> EngineProcess:
     return strike.scene.engine(f"e{number + 1}", *arguments, points=strike.points, answer=strike.answer)
 
 
-def _ending(engine: EngineProcess, strike: Strike) -> list[str]:
+def _ending(engine: EngineProcess, strike: Strike, allowed: Sequence[int] = (shutdown.EXIT_DONE,)) -> list[str]:
     """What is wrong with the way an engine ended: killed by the strike, or in order."""
     try:
         code = engine.wait(RUN_SECONDS)
     except AssertionError as error:
         return [str(error)]
     is_struck = strike.cell.fault == ENGINE and engine.pid == strike.struck_pid
-    expected = -signal.SIGKILL if is_struck else 0
-    problems = [] if code == expected else [f"engine ended with {code}, not {expected}: {engine.errors[-2000:]}"]
+    expected = (-signal.SIGKILL,) if is_struck else allowed
+    problems = [] if code in expected else [f"engine ended with {code}, not {expected}: {engine.errors[-2000:]}"]
     return problems + ([f"a traceback: {engine.errors[-3000:]}"] if "Traceback" in engine.errors else [])

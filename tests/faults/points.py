@@ -21,7 +21,7 @@ from adapters.queues.aio import RedisServer
 from adapters.queues.redis import RedisQueue
 from adapters.queues.redis_client import Limits
 from adapters.queues.scripts import Script
-from adapters.sinks import connection, mysql_writer
+from adapters.sinks import connection, mysql_catalog, mysql_writer
 from adapters.sinks.connection import Session
 from adapters.sinks.mysql import MysqlDatabase, MysqlSink
 from adapters.sinks.mysql_writer import TableWriter
@@ -65,6 +65,7 @@ METHODS: Sequence[tuple[type | ModuleType, str, str]] = [
     (RedisQueue, "depth", "depth"),
     (MysqlDatabase, "record_start", "record_start"),
     (MysqlDatabase, "record_end", "record_end"),
+    (mysql_catalog, "botnet_types", "tables"),
     (TableWriter, "_write_sightings", "rows"),
     (mysql_writer, "_write_dead_letters", "dead_letters"),
     (Enrichment, "facts", "lookup"),
