@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from attrs import frozen
 from redis.asyncio import BlockingConnectionPool, Redis, RedisCluster, Sentinel
+from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from engine.errors import ConfigError
 
-SENTINEL_PORT = 26379
+REDIS_PORT, SENTINEL_PORT = 6379, 26379
 
 
 class Client(Protocol):
@@ -83,7 +84,13 @@ def make_client(url: str, limits: Limits) -> Client:
 
 
 def _cluster(url: str, limits: Limits) -> Client:
-    return RedisCluster.from_url(url, max_connections=limits.connections, **limits.options())
+    """`redis://user:password@host:port,host:port`: any of these nodes knows the others."""
+    parts = urlsplit(url)
+    login, at, hosts = parts.netloc.rpartition("@")
+    first, *others = hosts.split(",")
+    nodes = [ClusterNode(*_address(host, REDIS_PORT)) for host in others]
+    one = urlunsplit(parts._replace(netloc=f"{login}{at}{first}"))
+    return RedisCluster.from_url(one, startup_nodes=nodes, max_connections=limits.connections, **limits.options())
 
 
 def _behind_sentinels(url: str, limits: Limits) -> Client:
@@ -96,7 +103,7 @@ def _behind_sentinels(url: str, limits: Limits) -> Client:
         raise ConfigError(
             "queue.url: name the sentinels and their service: redis+sentinel://HOST:PORT,HOST:PORT/SERVICE"
         )
-    sentinels = [_address(host) for host in hosts.split(",")]
+    sentinels = [_address(host, SENTINEL_PORT) for host in hosts.split(",")]
     common = {**limits.options(), **({"ssl": True} if parts.scheme == "rediss+sentinel" else {})}
     options = common | {"username": unquote(user) or None, "password": unquote(password) or None}
     options |= {"db": int(db or 0), "max_connections": limits.connections}
@@ -104,6 +111,6 @@ def _behind_sentinels(url: str, limits: Limits) -> Client:
     return _Watched(watchers.master_for(service), watchers.sentinels)
 
 
-def _address(host: str) -> tuple[str, int]:
+def _address(host: str, port: int) -> tuple[str, int]:
     parts = urlsplit(f"//{host}")
-    return parts.hostname or "127.0.0.1", parts.port or SENTINEL_PORT
+    return parts.hostname or "127.0.0.1", parts.port or port

@@ -25,6 +25,7 @@ from tests.contracts.queue_worlds import RedisWorld, mark, page, records
 from tests.faults.proxy import DOWN, FaultProxy, Toxics
 from tests.servers.ports import free_port
 from tests.servers.redis import RedisServer
+from tests.servers.redis_cluster import RedisClusterServers
 
 THREE = page(Cursor(), [1, 2, 3])
 MORE = page(THREE.end, [4, 5])
@@ -347,6 +348,15 @@ async def test_in_a_cluster(tmp_path: Path) -> None:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         with trio.fail_after(10):
             await _in_cluster(node)
+
+
+async def test_in_a_cluster_of_three(tmp_path: Path) -> None:
+    """The URL may name several nodes: one that is away does no harm, and the one that has the slot is found."""
+    with RedisClusterServers(tmp_path) as cluster:
+        away = f"redis+cluster://127.0.0.1:{free_port()},"
+        url = cluster.url.replace("redis+cluster://", away)
+        async with open_queue(url) as queue:
+            await _whole_way(queue)
 
 
 async def _in_cluster(node: RedisServer) -> None:
