@@ -52,8 +52,17 @@ class Log:
     @property
     def seconds(self) -> float:
         """From the moment everything was connected until the last batch was settled; 0.0 where there was none."""
-        began = next(moment(event) for event in self._events if event["event"].startswith("running"))
-        return max([moment(event) - began for event in self.written], default=0.0)
+        return max([0.0, *(settled - self.began for settled in self.settled)])
+
+    @property
+    def began(self) -> float:
+        """When everything was connected."""
+        return next(moment(event) for event in self._events if event["event"].startswith("running"))
+
+    @property
+    def settled(self) -> Sequence[float]:
+        """When each batch was."""
+        return [moment(event) for event in self.written]
 
 
 def moment(event: Mapping[str, Any]) -> float:

@@ -1,4 +1,7 @@
-"""`python -m benchmarks.page FILE`: from the JSON of the benchmarks, charts and a page in Markdown beside it."""
+"""`python -m benchmarks.page FILE`: from the JSON of the benchmarks, charts and a page in Markdown beside it.
+
+SCALING.md, one folder up, gets its table.
+"""
 
 import json
 import sys
@@ -7,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.charts import draw_all
+from benchmarks.scaling import filled
+from benchmarks.table import table
 
 HEAD = """# Results
 
@@ -21,6 +26,9 @@ def main() -> None:
     results = json.loads(file.read_text())
     charts = draw_all(results, file.parent)
     (file.parent / "README.md").write_text("\n".join(page(results, charts)) + "\n")
+    scaling = file.parent.parent / "SCALING.md"
+    if "scale" in results and scaling.exists():
+        scaling.write_text(filled(scaling.read_text(), results["scale"]))
 
 
 def page(results: Mapping[str, Mapping[str, Any]], charts: Sequence[str]) -> Iterator[str]:
@@ -58,14 +66,6 @@ def circumstances(results: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         seen.setdefault(", ".join(f"{key.replace('_', ' ')} {value}" for key, value in facts), []).append(name)
     for text, names in seen.items():
         yield f"- {', '.join(names)}: {text}"
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A table in Markdown."""
-    yield f"| {' | '.join(columns)} |"
-    yield f"|{' --- |' * len(columns)}"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
 
 
 def aim(target: Mapping[str, Any]) -> str:

@@ -12,9 +12,9 @@ from benchmarks.engine_run import PATH, RUN_SECONDS, Servers, Setting, engine_in
 from benchmarks.figures import Log
 from benchmarks.ground import Ground, Options, ground, work_of
 from benchmarks.machine import describe
-from benchmarks.page import table
 from benchmarks.profiled_engine import FILE_VARIABLE
 from benchmarks.report import Report
+from benchmarks.table import table
 from tests.collector.process import collector_process
 
 COLUMNS = ("stage", "CPU us", "waiting us", "% of the CPU")

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import corpus
+from benchmarks import corpus, scale
 from benchmarks.engine_run import run_engine
 from benchmarks.ground import Options, ground, work_of
 from benchmarks.report import Target, percentile, spread
+from benchmarks.scaling import BEGIN, END, filled
 from tests.servers.programs import need_program
+from tests.servers.redis_cluster import RedisClusterServers
 
 REPOSITORY = Path(__file__).parents[2]
 RECORDS = 2_000
@@ -34,6 +36,23 @@ def test_throughput_in_small(tmp_path: Path) -> None:
     assert result["machine"]["cores"] == os.cpu_count()
 
 
+@pytest.mark.timeout(300)
+def test_two_engines_in_small(tmp_path: Path) -> None:
+    """Two engines on one queue, in one Redis and in a cluster of three: exact, and every part has its CPU time."""
+    need_program("mariadbd")
+    with ground(tmp_path) as where, RedisClusterServers(tmp_path / "cluster") as cluster:
+        work = work_of(corpus.make(RECORDS, seed=1), tmp_path)
+        stores = {
+            scale.ONE: scale.Store(where.redis.url, [where.redis.pid]),
+            scale.CLUSTER: scale.Store(cluster.url, [node.pid for node in cluster.nodes]),
+        }
+        runs = {(name, 2): [scale.run_engines(where, work, store, 2)] for name, store in stores.items()}
+    for (run,) in runs.values():
+        assert run.records == RECORDS
+        assert run.cpu.keys() == {"engine", "redis", "busiest node", "mariadbd", "collector"}
+        assert 0 <= run.cpu["busiest node"] <= run.cpu["redis"]
+
+
 def test_an_inexact_run_has_no_figure(tmp_path: Path) -> None:
     """A collector that serves one record less than expected fails the run, although the engine ends in order."""
     need_program("mariadbd")
@@ -43,6 +62,23 @@ def test_an_inexact_run_has_no_figure(tmp_path: Path) -> None:
         work.file.write_text("".join([*lines[:-1], lines[0]]))
         with pytest.raises(AssertionError, match="communications missing"):
             run_engine(where, work, 1, Options())
+
+
+def test_the_page_about_scaling_is_filled_in() -> None:
+    """Between its markers stand what was measured and what follows from it; the rest of the page stays."""
+    spent = {"engine": 2.0, "redis": 0.0, "busiest node": 0.0, "mariadbd": 4.0, "collector": 0.1}
+    line = {"queue": "one Redis", "engines": 2, "rate": 20_000.0, "cpu": spent, "busy": 1.5}
+    machine = {"cores": 2, "cpu": "some"}
+    result = {"title": "t", "date": "d", "options": {"runs": 3}, "machine": machine, "data": {"lines": [line]}}
+    page = (REPOSITORY / "benchmarks" / "SCALING.md").read_text()
+    once = filled(page, result)
+    assert "| one Redis | 2 | engines, all together | 2.00 | 20,000 | 50,000 | 0.40 |\n" in once
+    assert (
+        "| one Redis | 2 | the Redis node that has the queue | 0.00 | 20,000 | too little CPU to say | 0.00 |\n" in once
+    )
+    assert filled(once, result) == once
+    assert once.partition(BEGIN)[0] == page.partition(BEGIN)[0]
+    assert once.partition(END)[2] == page.partition(END)[2]
 
 
 def test_the_corpus_is_as_described() -> None:
