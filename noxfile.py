@@ -121,9 +121,10 @@ def compile_lock(session: nox.Session, name: str, folder: Path, *options: str) -
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """All scenarios into benchmarks/results, or what is asked for: `nox -s bench -- --scenario mmdb --records N`."""
+    """All scenarios but `peers` into benchmarks/results, or what is asked for: `nox -s bench -- --scenario mmdb`."""
     provide_servers(session)
-    session.install("-e", ".[test,bench]")
+    peers = "--peers" in session.posargs or any("peers" in each.split(",") for each in session.posargs)
+    session.install("-e", ".[test,bench,peers]" if peers else ".[test,bench]")
     arguments = session.posargs or ["--scenario", "all", "--json", RESULTS]
     session.run("python", "-m", "benchmarks", *arguments)
     if "--json" in arguments:

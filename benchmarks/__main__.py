@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks import embedded, growth, latency, memory, mmdb, scale, small, start, throughput, waiting
 from benchmarks.ground import Ground, Options, ground
 from benchmarks.machine import describe
+from benchmarks.peers import scenario as peers
 from benchmarks.report import Report
 
 SCENARIOS: Mapping[str, Callable[[Ground, Options], Report]] = {
@@ -22,6 +23,7 @@ SCENARIOS: Mapping[str, Callable[[Ground, Options], Report]] = {
     "memory": memory.run,
     "growth": growth.run,
     "scale": scale.run,
+    "peers": peers.run,
 }
 
 
@@ -37,13 +39,18 @@ def main() -> None:
         queue=arguments.queue,
         database=arguments.database,
     )
-    names = list(SCENARIOS) if arguments.scenario == "all" else arguments.scenario.split(",")
+    names = names_in("peers" if arguments.peers else arguments.scenario)
     for name in names:
         with tempfile.TemporaryDirectory(prefix="engine-bench-") as folder, ground(Path(folder)) as where:
             report = SCENARIOS[name](where, options)
         print(report.text(), flush=True)
         if arguments.json is not None:
             keep(arguments.json, name, describe(options) | report.as_dict())
+
+
+def names_in(text: str) -> list[str]:
+    """The scenarios asked for; `all` are those that need no packages but the engine's."""
+    return [name for name in SCENARIOS if name != "peers"] if text == "all" else text.split(",")
 
 
 def keep(file: Path, name: str, result: dict[str, object]) -> None:
@@ -59,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     made = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
     made.add_argument("--scenario", default="throughput", help=f"a list of {', '.join(SCENARIOS)}; or all")
+    made.add_argument("--peers", action="store_true", help="the scenario peers; nox then installs their packages")
     made.add_argument("--records", type=int, default=100_000, help="sightings per run (default: %(default)s)")
     made.add_argument("--workers", default="1,2,4,8", help="worker counts (default: %(default)s)")
     made.add_argument("--runs", type=int, default=3, help="rounds (default: %(default)s)")

@@ -116,14 +116,20 @@ class MysqlPlace:
 
     def check(self, expected: Expected) -> None:
         """Compare every row and counter. Raises AssertionError."""
+        with self.asking() as ask:
+            found = ledger.differences(ask, expected)
+        assert not found, found[:5]
+
+    @contextmanager
+    def asking(self) -> Iterator[ledger.Ask]:
+        """A connection for the checker."""
         with self.server.connect(self.name) as connection, connection.cursor() as cursor:
 
             def ask(query: str) -> Sequence[ledger.Row]:
                 cursor.execute(query)
                 return cursor.fetchall()
 
-            found = ledger.differences(ask, expected)
-        assert not found, found[:5]
+            yield ask
 
 
 @frozen

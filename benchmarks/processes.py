@@ -27,6 +27,23 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def family(pid: int) -> list[int]:
+    """A process and all that descend from it."""
+    parents = {int(path.name): _parent(int(path.name)) for path in Path("/proc").iterdir() if path.name.isdigit()}
+    found = [pid]
+    for one in found:  # grows while it is read
+        found += [child for child, parent in parents.items() if parent == one]
+    return found
+
+
+def _parent(pid: int) -> int:
+    """0 for one that has ended meanwhile."""
+    try:
+        return int(_stat(pid)[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
 def follow(pid: int, seconds: float, *, meanwhile: Callable[[], None] = lambda: None) -> Followed:
     """Watch a child until it ends, and leave it to be waited for; `meanwhile` is called all the time.
 

@@ -7,6 +7,8 @@ differs.
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from attrs import frozen
+
 from tests.corpus import Expected, Node
 
 Row = Sequence[object]
@@ -32,11 +34,36 @@ def differences(ask: Ask, expected: Expected) -> list[str]:
     return found
 
 
+@frozen
+class Tally:
+    """How much differs: rows of the communications, and nodes with any counter or time that is not as it must be."""
+
+    missing: int = 0
+    extra: int = 0
+    wrong_nodes: int = 0
+
+
+def tally(ask: Ask, expected: Expected) -> Tally:
+    """Count what `differences` names by example."""
+    counted = Tally()
+    for kind, wanted in expected.communications.items():
+        rows = _sightings(ask, kind)
+        nodes, right = _counters(ask, kind), _right(expected.nodes[kind])
+        counted = Tally(
+            counted.missing + len(wanted - set(rows)),
+            counted.extra + len(rows) - len(wanted & set(rows)),
+            counted.wrong_nodes + sum(nodes.get(ip) != right.get(ip) for ip in nodes.keys() | right.keys()),
+        )
+    return counted
+
+
+def _sightings(ask: Ask, kind: str) -> list[tuple[str, str]]:
+    rows = ask(f"SELECT ip, communication_time FROM botnet_communications_{kind}")
+    return [(_text(ip), _text(moment)) for ip, moment in rows]
+
+
 def _communications(ask: Ask, kind: str, expected: set[tuple[str, str]]) -> list[str]:
-    rows = [
-        (_text(ip), _text(moment))
-        for ip, moment in ask(f"SELECT ip, communication_time FROM botnet_communications_{kind}")
-    ]
+    rows = _sightings(ask, kind)
     found = []
     if missing := expected - set(rows):
         found.append(f"{kind}: {len(missing)} communications missing, such as {sorted(missing)[:3]}")
@@ -53,13 +80,20 @@ def _communications(ask: Ask, kind: str, expected: set[tuple[str, str]]) -> list
     return found + ([f"{kind}: {len(strays)} communications without their node"] if strays else [])
 
 
-def _nodes(ask: Ask, kind: str, expected: dict[str, Node]) -> list[str]:
+def _counters(ask: Ask, kind: str) -> dict[str, tuple[object, ...]]:
     query = f"SELECT ip, communication_count, first_seen, last_seen, status, cleaned_time FROM botnet_nodes_{kind}"
-    rows = {_text(ip): (count, *map(_text, rest)) for ip, count, *rest in ask(query)}
-    wanted = {
+    return {_text(ip): (count, *map(_text, rest)) for ip, count, *rest in ask(query)}
+
+
+def _right(expected: dict[str, Node]) -> dict[str, tuple[object, ...]]:
+    return {
         ip: (node.count, str(node.first_seen), str(node.last_seen), node.status, str(node.cleaned))
         for ip, node in expected.items()
     }
+
+
+def _nodes(ask: Ask, kind: str, expected: dict[str, Node]) -> list[str]:
+    rows, wanted = _counters(ask, kind), _right(expected)
     found = [f"{kind}: nodes missing: {sorted(wanted.keys() - rows.keys())[:3]}"] if wanted.keys() - rows.keys() else []
     found += [f"{kind}: nodes extra: {sorted(rows.keys() - wanted.keys())[:3]}"] if rows.keys() - wanted.keys() else []
     wrong = [ip for ip in wanted.keys() & rows.keys() if wanted[ip] != rows[ip]]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from benchmarks import corpus, scale
 from benchmarks.engine_run import run_engine
 from benchmarks.ground import Options, ground, work_of
+from benchmarks.peers.run import run_peer
+from benchmarks.peers.scenario import PEERS
 from benchmarks.report import Target, percentile, spread
 from benchmarks.scaling import BEGIN, END, filled
 from tests.servers.programs import need_program
@@ -62,6 +65,21 @@ def test_an_inexact_run_has_no_figure(tmp_path: Path) -> None:
         work.file.write_text("".join([*lines[:-1], lines[0]]))
         with pytest.raises(AssertionError, match="communications missing"):
             run_engine(where, work, 1, Options())
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", PEERS)
+def test_a_peer_in_small(tmp_path: Path, name: str) -> None:
+    """Every peer gets all rows into the tables; with the careful handler the counters are right, too."""
+    peer = PEERS[name]
+    if find_spec(peer.app.partition("_")[0]) is None:
+        pytest.skip("not installed: pip install -e '.[peers]'")
+    need_program("mariadbd")
+    with ground(tmp_path) as where:
+        outcome = run_peer(where, work_of(corpus.make(RECORDS, seed=1), tmp_path), peer, 2)
+    assert (outcome.tally.missing, outcome.tally.extra) == (0, 0)
+    assert (outcome.tally.wrong_nodes == 0) == (not outcome.differences) == bool(peer.environ)
+    assert outcome.figures.seconds > 0
 
 
 def test_the_page_about_scaling_is_filled_in() -> None:
