@@ -16,7 +16,8 @@ from benchmarks.table import table
 HEAD = """# Results
 
 Written by `nox -s bench`; the method is in [the README](../README.md). Every figure is of runs that were exact to the
-row and the counter, but in `peers`, whose table says who was not. Rates are the median of the rounds, lowest and highest in brackets.
+row and the counter, but in `peers`, whose table says who was not.
+Rates are the median of the rounds, lowest and highest in brackets.
 """
 
 

@@ -96,13 +96,15 @@ def write(database: Connection, kind: str, sightings: Sequence[Sighting]) -> Non
 
 
 def known(database: Connection, kind: str, sightings: Sequence[Sighting]) -> set[Sighting]:
-    """Those that are in the table."""
-    pairs = ", ".join(["(%s, %s)"] * len(sightings))
+    """What is in the table of these addresses and of this stretch of time: along the unique key."""
+    addresses = sorted({ip for ip, _ in sightings})
+    times = [seen_at for _, seen_at in sightings]
+    marks = ", ".join(["%s"] * len(addresses))
     with closing(database.cursor()) as cursor:
         cursor.execute(
             f"SELECT ip, communication_time FROM `botnet_communications_{kind}` "
-            f"WHERE (ip, communication_time) IN ({pairs})",
-            [value for sighting in sightings for value in sighting],
+            f"WHERE ip IN ({marks}) AND communication_time BETWEEN %s AND %s",
+            (*addresses, min(times), max(times)),
         )
         return {(ip, str(seen_at)) for ip, seen_at in cursor.fetchall()}
 
