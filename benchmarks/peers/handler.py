@@ -1,7 +1,7 @@
 """What somebody writes who uses a distributed queue: JSON, look-up, bulk upserts into both tables, commit.
 
 Two ways. The plain one adds what a delivery holds to the counters: a sighting that came before in another delivery is
-counted again. The careful one asks first which sightings are there, and begins again when another writer was faster.
+counted again. The careful one counts what MariaDB says was inserted (INSERT IGNORE … RETURNING), in a second upsert.
 Neither validates anything, keeps an account or has dead letters.
 """
 
@@ -9,7 +9,7 @@ import json
 import os
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -41,8 +41,11 @@ COMMUNICATIONS = (
     "(node_id, ip, communication_time, received_at, country, country_code, is_china) "
     "VALUES (%s, %s, %s, %s, %s, %s, %s) ON DUPLICATE KEY UPDATE id = id"
 )
-CAREFUL_COMMUNICATIONS = COMMUNICATIONS.partition(" ON DUPLICATE")[0]
-AGAIN = (ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT, ER.DUP_ENTRY)
+NEW_COMMUNICATIONS = (
+    "INSERT IGNORE INTO `botnet_communications_{kind}` "
+    "(node_id, ip, communication_time, received_at, country, country_code, is_china) VALUES RETURNING ip"
+)
+AGAIN = (ER.LOCK_DEADLOCK, ER.LOCK_WAIT_TIMEOUT)
 
 Connection: TypeAlias = "pymysql.Connection[pymysql.cursors.Cursor]"
 _own = threading.local()
@@ -77,36 +80,32 @@ def patiently(kind: str, sightings: Sequence[Sighting]) -> None:
 
 def write(database: Connection, kind: str, sightings: Sequence[Sighting]) -> None:
     """Both tables, uncommitted."""
-    careful = "PEER_CAREFUL" in os.environ
-    there = known(database, kind, sightings) if careful else set()
-    new = [sighting for sighting in sightings if sighting not in there]
     times: defaultdict[str, list[str]] = defaultdict(list)
-    for ip, seen_at in new:
+    for ip, seen_at in sightings:
         times[ip].append(seen_at)
-    if not times:
-        return
     facts = {ip: countries(ip) for ip in times}
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    careful = "PEER_CAREFUL" in os.environ
+
+    def nodes(counts: Mapping[str, int]) -> list[tuple[object, ...]]:
+        return [(ip, *facts[ip], min(times[ip]), max(times[ip]), count) for ip, count in counts.items()]
+
     with closing(database.cursor()) as cursor:
-        nodes = [(ip, *facts[ip], min(seen), max(seen), len(seen)) for ip, seen in times.items()]
-        cursor.executemany(NODES.format(kind=kind), nodes)
+        cursor.executemany(NODES.format(kind=kind), nodes({ip: 0 if careful else len(times[ip]) for ip in times}))
         ids = node_ids(cursor, kind, times)
-        rows = [(ids[ip], ip, seen_at, now, *facts[ip]) for ip, seen_at in new]
-        cursor.executemany((CAREFUL_COMMUNICATIONS if careful else COMMUNICATIONS).format(kind=kind), rows)
+        rows = [(ids[ip], ip, seen_at, now, *facts[ip]) for ip, seen_at in sightings]
+        if not careful:
+            cursor.executemany(COMMUNICATIONS.format(kind=kind), rows)
+        elif counts := inserted(cursor, kind, rows):
+            cursor.executemany(NODES.format(kind=kind), nodes(counts))
 
 
-def known(database: Connection, kind: str, sightings: Sequence[Sighting]) -> set[Sighting]:
-    """What is in the table of these addresses and of this stretch of time: along the unique key."""
-    addresses = sorted({ip for ip, _ in sightings})
-    times = [seen_at for _, seen_at in sightings]
-    marks = ", ".join(["%s"] * len(addresses))
-    with closing(database.cursor()) as cursor:
-        cursor.execute(
-            f"SELECT ip, communication_time FROM `botnet_communications_{kind}` "
-            f"WHERE ip IN ({marks}) AND communication_time BETWEEN %s AND %s",
-            (*addresses, min(times), max(times)),
-        )
-        return {(ip, str(seen_at)) for ip, seen_at in cursor.fetchall()}
+def inserted(cursor: pymysql.cursors.Cursor, kind: str, rows: Sequence[Sequence[object]]) -> Counter[str]:
+    """Insert those that are not there yet; how many of each address were not."""
+    marks = ", ".join(["(%s, %s, %s, %s, %s, %s, %s)"] * len(rows))
+    values = [value for row in rows for value in row]
+    cursor.execute(NEW_COMMUNICATIONS.format(kind=kind).replace("VALUES", f"VALUES {marks}"), values)
+    return Counter(ip for (ip,) in cursor.fetchall())
 
 
 def node_ids(cursor: pymysql.cursors.Cursor, kind: str, addresses: Iterable[str]) -> Mapping[str, int]:

@@ -108,5 +108,5 @@ def notes() -> list[str]:
         f"Deliveries of {BATCH_SIZE:,} records. A peer's clock runs from the first one put to the last one committed.",
         "Peers are spared the HTTP pull, its collector and confirming: their producer reads a file.",
         "They validate nothing, keep no account and have no dead letters; nothing was killed here.",
-        "A plain handler counts again what came before in another delivery; the careful one asks the table first.",
+        "A plain handler counts again what came before in another delivery; the careful one counts what was inserted.",
     ]
