@@ -15,7 +15,7 @@ from tests.engine_process import EngineProcess, write_config
 from tests.faults.control import GO, POINTS_VARIABLE, PORT_VARIABLE, answering
 from tests.faults.scene import REPOSITORY
 
-GRACE_SECONDS = 0.5
+GRACE_SECONDS = 1.0
 LATER_SECONDS = 1.5
 
 
