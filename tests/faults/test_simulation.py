@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from itertools import count, islice
 from random import Random
 
 import pytest
@@ -23,7 +24,7 @@ FIRST = int(os.environ.get("SIMULATION_FIRST_SEED", "0"))
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "2000"))
 CHUNK = 200
 ENOUGH = 600
-"""Seeds within which every planted bug must be caught."""
+"""Seeds whose plan lets a bug show at all, within which it must be caught."""
 
 FAULTS = {
     "answer lost",
@@ -79,8 +80,9 @@ def test_what_was_found_once_stays_mended(seed: int) -> None:
 def test_a_planted_bug_is_caught(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     """The simulation can fail: each of these bugs is found by some seed."""
     plant(monkeypatch)
-    seeds = (seed for seed in range(ENOUGH) if PLANTED[plant](plan(Random(seed))))
-    assert any(simulate(seed).problems for seed in seeds), f"{ENOUGH} seeds did not notice: {plant.__doc__}"
+    fitting = (seed for seed in count() if PLANTED[plant](plan(Random(seed))))
+    noticed = any(simulate(seed).problems for seed in islice(fitting, ENOUGH))
+    assert noticed, f"{ENOUGH} fitting seeds did not notice: {plant.__doc__}"
 
 
 async def _interleaving() -> str:
