@@ -8,7 +8,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
 from itertools import count, islice
+from multiprocessing import get_context
 from random import Random
 
 import pytest
@@ -50,17 +53,29 @@ FOUND = {
 """Seeds that found something, each mended since. They ask for the same story as long as plans are drawn as they are."""
 
 
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Executor]:
+    """One process a core: each seed is a world of its own."""
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        yield pool
+
+
+def came_to(seed: int) -> tuple[str, Counter[str]]:
+    """What is wrong with a seed, and what happened in it."""
+    outcome = simulate(seed)
+    return str(outcome) if outcome.problems else "", outcome.counts
+
+
 @pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, CHUNK))
-def test_everything_comes_home_exactly_once(first: int, pytestconfig: pytest.Config) -> None:
+def test_everything_comes_home_exactly_once(first: int, processes: Executor, pytestconfig: pytest.Config) -> None:
     """Whatever goes wrong: nothing confirmed that is not committed, and in the end rows, letters and counters exact."""
     counts = Counter[str]()
     began = time.monotonic()
     seeds = range(first, min(first + CHUNK, FIRST + SEEDS))
     failed = []
-    for seed in seeds:
-        outcome = simulate(seed)
-        failed += [str(outcome)] if outcome.problems else []
-        counts += outcome.counts
+    for problem, happened in processes.map(came_to, seeds, chunksize=10):
+        failed += [problem] if problem else []
+        counts += happened
     scenario = "1 to 4 engines, faults and schedule by seed"
     seconds = time.monotonic() - began
     note(pytestconfig, Result("simulation", scenario, f"seeds from {first}", failed, seconds, runs=len(seeds)))
