@@ -19,10 +19,10 @@ from adapters.queues.identity import Identity
 from adapters.queues.receipts import receipt_of
 from adapters.queues.redis_checks import check_server, durability_warnings
 from adapters.queues.redis_client import Limits
-from adapters.queues.redis_errors import is_about_rights, is_lost_group
+from adapters.queues.redis_errors import is_lost_group, refusals_as_config_errors
 from adapters.queues.redis_keys import Keys
 from engine.delivery import Batch, Cursor, Debt, Delivery, Intake, Mark
-from engine.errors import ConfigError, UnavailableError
+from engine.errors import UnavailableError
 
 POLL_SECONDS = 0.25
 """How soon a waiting claim sees a delivery that came back; a new one wakes it at once."""
@@ -237,13 +237,7 @@ async def open_queue(
     identity = Identity.new(engine_name)
     async with open_server(url, limits or Limits()) as server:
         queue = RedisQueue(server, Keys(queue_name), identity.instance, round(lease_seconds * 1000))
-        try:
+        with refusals_as_config_errors():
             await check_server(server)
             await queue.join(identity.family)
-        except UnavailableError as error:
-            if is_about_rights(error.__cause__):
-                raise ConfigError(f"queue.url: {error}") from error
-            raise
-        except RedisError as error:
-            raise ConfigError(f"queue.url: Redis refuses: {error}") from error
         yield queue

@@ -4,18 +4,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from attrs import define
-from redis.exceptions import RedisError
 
 from adapters.queues.aio import RedisServer, open_server
 from adapters.queues.codec import decoded
 from adapters.queues.receipts import entry_at, lines_of, moment_of
 from adapters.queues.redis_client import Limits
-from adapters.queues.redis_errors import is_about_rights
+from adapters.queues.redis_errors import refusals_as_config_errors
 from adapters.queues.redis_keys import Keys
 from adapters.queues.scripts import Script
 from engine.audit import DEAD, DROPPED, QUEUED, SETTLED, Receipt
 from engine.dead_letters import QueueLetter
-from engine.errors import ConfigError, UnavailableError
 
 PAGES_AT_ONCE = 100
 
@@ -131,12 +129,6 @@ async def open_books(
     """Open the books of the queue `queue_name`. Raises ConfigError, or UnavailableError where the server is away."""
     async with open_server(url, limits or Limits()) as server:
         books = RedisBooks(server, Keys(queue_name))
-        try:
+        with refusals_as_config_errors():
             await books.remembered_since()
-        except UnavailableError as error:
-            if is_about_rights(error.__cause__):
-                raise ConfigError(f"queue.url: {error}") from error
-            raise
-        except RedisError as error:
-            raise ConfigError(f"queue.url: Redis refuses: {error}") from error
         yield books

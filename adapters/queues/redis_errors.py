@@ -1,8 +1,11 @@
 """What an error of the Redis client means to the engine. Pure."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from redis import exceptions as client_errors
 
-from engine.errors import UnavailableError
+from engine.errors import ConfigError, UnavailableError
 
 _WAIT = ("BUSY", "MISCONF", "NOREPLICAS", "UNBLOCKED", "OOM", "READONLY", "CLUSTERDOWN", "LOADING", "MASTERDOWN")
 """Answers that pass by themselves, or once somebody has mended the server."""
@@ -60,3 +63,16 @@ def is_about_rights(error: BaseException | None) -> bool:
 def is_lost_group(error: BaseException) -> bool:
     """Whether the consumer group is gone, because Redis was emptied."""
     return isinstance(error, client_errors.ResponseError) and "NOGROUP" in str(error)
+
+
+@contextmanager
+def refusals_as_config_errors() -> Iterator[None]:
+    """While opening, what the server refuses is for somebody to configure: raise ConfigError for it."""
+    try:
+        yield
+    except UnavailableError as error:
+        if is_about_rights(error.__cause__):
+            raise ConfigError(f"queue.url: {error}") from error
+        raise
+    except client_errors.RedisError as error:
+        raise ConfigError(f"queue.url: Redis refuses: {error}") from error

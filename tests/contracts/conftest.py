@@ -1,12 +1,14 @@
-"""The queues under test: every one must pass the same suite."""
+"""The queues under test, every one of which must pass the same suite, and what the suites of sinks share."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from adapters.queues.redis_errors import RIGHTS
+from adapters.sinks.database import Database
 from tests.contracts.queue_worlds import MemoryWorld, QueueWorld, RedisWorld, SqliteWorld
+from tests.contracts.sink_stores import Store, fresh_type
 from tests.servers.redis import RedisServer
 
 
@@ -34,3 +36,16 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> QueueWorld:
         return SqliteWorld(tmp_path)
     redis: RedisWorld = request.getfixturevalue("redis_world")
     return redis
+
+
+@pytest.fixture
+async def database(store: Store) -> AsyncIterator[Database]:
+    """The database, opened."""
+    async with store.open() as opened:
+        yield opened
+
+
+@pytest.fixture
+def kind() -> str:
+    """A botnet type of the test's own, used as its source's name, too."""
+    return fresh_type()

@@ -2,7 +2,7 @@
 
 import gc
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import reduce
 from random import Random
@@ -50,19 +50,6 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         return
     with MariaDbServer(folder, {"local_infile": 1 if request.param == "mariadb" else 0}) as server:
         yield MariaDbStore(server, "contract")
-
-
-@pytest.fixture
-async def database(store: Store) -> AsyncIterator[Database]:
-    """The database, opened."""
-    async with store.open() as opened:
-        yield opened
-
-
-@pytest.fixture
-def kind() -> str:
-    """A botnet type of the test's own, used as its source's name, too."""
-    return fresh_type()
 
 
 async def test_a_sighting_becomes_a_communication_and_a_node(store: Store, database: Database, kind: str) -> None:

@@ -20,7 +20,6 @@ from tests.contracts.sink_stores import (
     Store,
     batch_of,
     check,
-    fresh_type,
     online,
     write,
     write_with,
@@ -42,23 +41,10 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture
-async def database(store: Store) -> AsyncIterator[Database]:
-    """The database, opened."""
-    async with store.open() as opened:
-        yield opened
-
-
-@pytest.fixture
 async def letters(database: Database) -> AsyncIterator[DeadLetters]:
     """Its dead letters, opened."""
     async with database.letters() as opened:
         yield opened
-
-
-@pytest.fixture
-def kind() -> str:
-    """A botnet type of the test's own, used as its source's name, too."""
-    return fresh_type()
 
 
 def rejected(number: int, original: bytes = b"{}", reason: str = "no ip") -> Rejected:

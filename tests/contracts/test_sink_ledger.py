@@ -1,6 +1,6 @@
 """The contract of every database's ledger: `engine.audit.Ledger`, on real databases."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 from attrs import evolve
@@ -18,7 +18,6 @@ from tests.contracts.sink_stores import (
     Store,
     batch_of,
     cleanup,
-    fresh_type,
     online,
     write,
     write_with,
@@ -35,19 +34,6 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         return
     with MariaDbServer(folder) as server:
         yield MariaDbStore(server, "ledger")
-
-
-@pytest.fixture
-async def database(store: Store) -> AsyncIterator[Database]:
-    """The database, opened."""
-    async with store.open() as opened:
-        yield opened
-
-
-@pytest.fixture
-def kind() -> str:
-    """A botnet type of the test's own, used as its source's name, too."""
-    return fresh_type()
 
 
 def batch(kind: str, first: int, size: int) -> Batch:
