@@ -5,8 +5,8 @@ from zlib import crc32
 
 from attrs import frozen
 
+from adapters.sinks.literals import number, quote
 from adapters.sinks.schema import FACT_COLUMNS, fact_values
-from adapters.sinks.staging import number, quote
 from benchmarks.corpus import Seen
 from engine.sighting import Facts
 

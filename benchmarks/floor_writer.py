@@ -12,7 +12,7 @@ from typing import Self
 from pymysql.constants import CLIENT, ER
 
 from adapters.sinks.schema import communications_table, nodes_table
-from adapters.sinks.wire import Wire
+from adapters.sinks.wire import Warned, Wire
 from benchmarks.floor_rows import Rows
 
 RECEIVED_AT = "'2026-01-01 00:00:00'"
@@ -57,17 +57,20 @@ class Writer:
         wire.execute("TRUNCATE TABLE heads")
         assert wire.load(load_heads(self._columns), rows.heads)
         wire.execute(upsert_nodes(rows.kind, self._columns))
-        if wire._send_rows(load_communications(rows.kind, self._columns), rows.sightings):  # noqa: SLF001 - warnings are wanted here
-            wire.execute(subtract(rows.kind, self._known()))
+        loaded = wire.load(load_communications(rows.kind, self._columns), rows.sightings)
+        assert loaded is not None
+        if loaded.warnings:
+            wire.execute(subtract(rows.kind, known(loaded.warnings)))
         wire.commit()
 
-    def _known(self) -> Counter[str]:
-        """How many sightings of each address were refused by the unique key, from the warnings."""
-        known: Counter[str] = Counter()
-        for _, code, text in self._wire.rows("SHOW WARNINGS"):
-            assert code == ER.DUP_ENTRY, text
-            known[str(text).split("'")[1][:-TIME_LENGTH]] += 1
-        return known
+
+def known(warnings: Sequence[Warned]) -> Counter[str]:
+    """How many sightings of each address were refused by the unique key."""
+    refused: Counter[str] = Counter()
+    for code, text in warnings:
+        assert code == ER.DUP_ENTRY, text
+        refused[text.split("'")[1][:-TIME_LENGTH]] += 1
+    return refused
 
 
 def stage(columns: Sequence[str]) -> str:

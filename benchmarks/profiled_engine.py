@@ -15,8 +15,8 @@ from adapters.queues.aio import RedisServer
 from adapters.queues.redis import RedisQueue
 from adapters.sinks import mysql_writer
 from adapters.sinks.connection import Session
+from adapters.sinks.mysql_rows import Formatter
 from adapters.sinks.mysql_writer import TableWriter
-from adapters.sinks.staging import Formatter
 from adapters.sinks.wire import Wire
 from adapters.sources import collector
 from adapters.sources.collector import CollectorSource

@@ -22,7 +22,7 @@ from adapters.sinks.mysql_letters import MysqlLetters
 from adapters.sinks.mysql_sink import MysqlSink
 from adapters.sinks.mysql_url import MysqlUrl, parse_url
 from adapters.sinks.mysql_writer import Finish, TableWriter, write_rejected
-from adapters.sinks.schema import MYSQL_STAGE, check_botnet_type, count_letters
+from adapters.sinks.schema import check_botnet_type, count_letters
 from adapters.sinks.wire import Wire, error_code
 from engine.audit import Counters, LedgerRow, LedgerTotal
 from engine.dead_letters import DeadLetters
@@ -32,6 +32,8 @@ from engine.ports import Sink, TableCount
 from engine.sighting import Facts
 
 _READING_SECONDS = 600.0
+_WARNINGS = "SET SESSION max_error_count = 65535, lc_messages = 'en_US'"
+"""A writer reads them: see `mysql_writer`."""
 T = TypeVar("T")
 
 __all__ = ["MysqlDatabase", "MysqlSink", "open_database"]
@@ -103,7 +105,7 @@ class MysqlDatabase:
 
     @asynccontextmanager
     async def _sink(self) -> AsyncIterator[MysqlSink]:
-        session = Session(self.url, local_infile=self._local_infile, preparation=(MYSQL_STAGE,))
+        session = Session(self.url, local_infile=self._local_infile, preparation=(_WARNINGS,))
         try:
             yield MysqlSink(self, session)
         finally:

@@ -4,9 +4,9 @@
 from collections.abc import Collection
 
 from adapters.sinks.ledger import chunks, ledger_row, pieces_of
+from adapters.sinks.literals import quote
 from adapters.sinks.mysql_catalog import botnet_types, read_table
 from adapters.sinks.schema import communications_table, nodes_table
-from adapters.sinks.staging import quote
 from adapters.sinks.wire import Wire
 from engine.audit import Counters, LedgerRow, LedgerTotal
 

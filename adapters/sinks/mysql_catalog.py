@@ -88,7 +88,7 @@ def read_table(wire: Wire, name: str) -> Table | None:
     if not found:
         return None
     columns = wire.rows(
-        "SELECT COLUMN_NAME, CHARACTER_MAXIMUM_LENGTH, CHARACTER_SET_NAME, IS_NULLABLE "
+        "SELECT COLUMN_NAME, CHARACTER_MAXIMUM_LENGTH, CHARACTER_SET_NAME, IS_NULLABLE, COLUMN_DEFAULT "
         f"FROM information_schema.COLUMNS WHERE {here}"
     )
     keys = wire.rows(
@@ -102,12 +102,14 @@ def read_table(wire: Wire, name: str) -> Table | None:
 
 
 def _column(row: tuple[object, ...]) -> Column:
-    name, length, charset, nullable = row
+    name, length, charset, nullable, default = row
     return Column(
         name=str(name),
         length=None if length is None else int(str(length)),
         charset=None if charset is None else str(charset),
         nullable=nullable == "YES",
+        # MariaDB writes an expression, MySQL a value.
+        default=None if default in {None, "NULL"} else str(default).strip("'"),
     )
 
 

@@ -46,10 +46,10 @@ _CLASSES = {
 LOAD_REFUSED = frozenset({1148, 2068, 3948, 3950, 4166})
 """Answers to LOAD DATA LOCAL of a server that does not allow it."""
 
-_RIGHTS = "GRANT SELECT, INSERT, UPDATE, CREATE, CREATE TEMPORARY TABLES ON `{database}`.* TO {user};"
+_RIGHTS = "GRANT SELECT, INSERT, UPDATE, CREATE ON `{database}`.* TO {user};"
 _ADVICE = {
     1040: "too many connections: raise max_connections or lower worker_count",
-    1044: f"the user has no right to this database (or none to make temporary tables): {_RIGHTS}",
+    1044: f"the user has no right to this database: {_RIGHTS}",
     1045: "user name or password is wrong",
     1049: "the database does not exist: CREATE DATABASE `{database}` CHARACTER SET utf8mb4;",
     1054: "a table of an unknown layout: compare it with a new one",

@@ -18,12 +18,26 @@ _STAGE_WIDTH = 255
 
 @frozen
 class Column:
-    """A column as the server describes it. `length` counts characters; None where it is no text."""
+    """A column as the server describes it. `length` counts characters; None where it is no text.
+
+    `default` is the text of the value that stands where none is given; None where that is NULL, or not allowed.
+    """
 
     name: str
     length: int | None
     charset: str | None
     nullable: bool
+    default: str | None = None
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether leaving it out means NULL."""
+        return self.nullable and self.default is None
+
+    @property
+    def is_stamped(self) -> bool:
+        """Whether the server writes down the time where none is given."""
+        return self.default is not None and self.default.lower().startswith("current_timestamp")
 
 
 @frozen

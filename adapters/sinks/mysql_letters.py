@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pymysql
 
 from adapters.sinks import mysql_catalog as catalog
+from adapters.sinks.literals import quote
 from adapters.sinks.mysql_settling import remove
 from adapters.sinks.settling import UndoneError, as_if_new, listed
-from adapters.sinks.staging import quote
 from adapters.sinks.wire import Wire
 from engine.dead_letters import Choice, DeadLetter
 from engine.delivery import Batch, Written

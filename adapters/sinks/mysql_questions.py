@@ -3,10 +3,10 @@
 
 from collections.abc import Sequence
 
+from adapters.sinks.literals import quote
 from adapters.sinks.mysql_catalog import botnet_types, read_table
 from adapters.sinks.recent import count_recent
 from adapters.sinks.schema import communications_table, nodes_table
-from adapters.sinks.staging import quote
 from adapters.sinks.wire import Wire
 from engine.delivery import Start, Trial
 from engine.ports import TableCount

@@ -3,8 +3,8 @@
 
 from collections.abc import Sequence
 
+from adapters.sinks.literals import quote
 from adapters.sinks.settling import SETTLED_PREFIX, listed, settled_name
-from adapters.sinks.staging import quote
 from adapters.sinks.wire import Wire
 from engine.dead_letters import AFTERWARDS
 

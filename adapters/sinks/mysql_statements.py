@@ -1,95 +1,75 @@
-"""The statements of one write, made to fit the layout of the tables. `s` is the stage (`MYSQL_STAGE`)."""
-# ruff: noqa: S608 - names are checked
+"""The statements of one write, made to fit the layout of the tables; `heads` and `sightings` are those of `Rows`."""
+# ruff: noqa: S608 - names are checked, addresses and times are in canonical form
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
-from adapters.sinks.mysql_layout import Layout, Table
-from adapters.sinks.schema import FACT_COLUMNS, TEXT_COLUMNS
+from adapters.sinks.mysql_layout import Layout
+from adapters.sinks.mysql_rows import NOW, head_columns
+from adapters.sinks.schema import FACT_COLUMNS
+
+AT_ONCE = 500
+"""Addresses in one list: the optimizer goes to the rows of so many one by one, and reads the table for more."""
+_FORMAT = (
+    r"CHARACTER SET utf8mb4 FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\'' ESCAPED BY '\\' "
+    r"LINES TERMINATED BY '\n'"
+)
+_TIME = "'%Y-%m-%d %H:%i:%s'"
+
+T = TypeVar("T")
+Communication = tuple[str, str]
+"""What tells communications apart: address and time."""
 
 
-def _staged(table: Table) -> dict[str, str]:
-    """Fact columns of `table` and what goes in: the staged value, or an empty one where NULL is not allowed."""
-    values = {}
-    for name in FACT_COLUMNS:
-        column = table.columns.get(name)
-        if column is not None:
-            empty = "''" if name in TEXT_COLUMNS else "0"
-            values[name] = f"s.{name}" if column.nullable else f"COALESCE(s.{name}, {empty})"
-    return values
+def upsert_nodes(layout: Layout) -> tuple[str, str]:
+    """What comes before and after the heads, to add them to the nodes as if all their sightings were new.
 
-
-def _optional(table: Table, values: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in values.items() if name in table.columns}
-
-
-def upsert_nodes(layout: Layout) -> str:
-    """Add the batch to the nodes as if all its sightings were new, in the order of addresses.
-
-    Takes the lock on every node of the batch until the end of the transaction. What describes the address changes only
-    when it was seen later than ever before, so that the order of batches does not matter. One statement, not an UPDATE
-    and an INSERT: of two writers one would hold rows and wait for the counter of ids, the other the reverse, and InnoDB
-    does not see that deadlock (measured: 50 s of waiting).
+    Takes the lock on every node until the end of the transaction, in the order of the heads. What describes the address
+    changes only when it was seen later than ever before, so that the order of batches does not matter. One statement,
+    not an UPDATE and an INSERT: of two writers one would hold rows and wait for the counter of ids, the other the
+    reverse, and InnoDB does not see that deadlock (measured: 50 s of waiting).
     """
     table = layout.nodes
-    facts = _staged(table)
-    values = {
-        "ip": "s.ip",
-        **facts,
-        "status": "IF(s.n > 0, 'active', 'cleaned')",
-        "first_seen": "s.first_seen",
-        "last_seen": "s.last_seen",
-        "communication_count": "s.n",
-        **_optional(table, {"created_time": "UTC_TIMESTAMP()", "updated_at": "UTC_TIMESTAMP()"}),
-    }
-    return _insert(
-        table.name,
-        values,
-        "FROM engine_stage s WHERE s.n IS NOT NULL ORDER BY s.position",
-        _changes(f"`{table.name}`", facts, touched="updated_at" in table.columns),
-    )
-
-
-def _changes(t: str, facts: Mapping[str, str], *, touched: bool) -> list[str]:
-    """What happens to a node that is there. MySQL assigns from left to right: last_seen comes after its readers."""
-    newer = f"s.n > 0 AND ({t}.last_seen IS NULL OR s.last_seen > {t}.last_seen)"
-    status = f"IF({t}.cleaned_time IS NULL OR s.last_seen > {t}.cleaned_time, 'active', 'cleaned')"
-    return [
-        *[f"{t}.{name} = IF({newer}, {value}, {t}.{name})" for name, value in facts.items()],
-        *([f"{t}.updated_at = IF(s.n > 0, UTC_TIMESTAMP(), {t}.updated_at)"] if touched else []),
-        f"{t}.status = IF({newer}, {status}, {t}.status)",
-        f"{t}.first_seen = COALESCE(LEAST({t}.first_seen, s.first_seen), {t}.first_seen, s.first_seen)",
-        f"{t}.last_seen = COALESCE(GREATEST({t}.last_seen, s.last_seen), {t}.last_seen, s.last_seen)",
-        f"{t}.communication_count = {t}.communication_count + s.n",
+    n, first, last = "VALUES(communication_count)", "VALUES(first_seen)", "VALUES(last_seen)"
+    newer = f"{n} > 0 AND (last_seen IS NULL OR {last} > last_seen)"
+    status = f"IF(cleaned_time IS NULL OR {last} > cleaned_time, 'active', 'cleaned')"
+    # MySQL assigns from left to right: last_seen comes after its readers.
+    changes = [
+        *[f"{name} = IF({newer}, VALUES({name}), {name})" for name in FACT_COLUMNS if name in table.columns],
+        *([f"updated_at = IF({n} > 0, {NOW}, updated_at)"] if "updated_at" in table.columns else []),
+        f"status = IF({newer}, {status}, status)",
+        f"first_seen = COALESCE(LEAST(first_seen, {first}), first_seen, {first})",
+        f"last_seen = COALESCE(GREATEST(last_seen, {last}), last_seen, {last})",
+        f"communication_count = communication_count + {n}",
     ]
+    return _insert(table.name, head_columns(layout)), f" ON DUPLICATE KEY UPDATE {', '.join(changes)}"
 
 
-def insert_communications(layout: Layout) -> str:
-    """Insert the sightings that are not there yet; the affected rows are those inserted."""
-    table = layout.communications
-    values = {
-        "node_id": "n.id",
-        "ip": "s.ip",
-        "communication_time": "s.seen_at",
-        **_staged(table),
-        **_optional(table, {"received_at": "s.received_at", "event_type": "s.event_type", "status": "'active'"}),
-    }
-    event = table.columns.get("event_type")
-    if event is not None and not event.nullable:
-        values["event_type"] = "COALESCE(s.event_type, '')"
-    # Forced, because the statistics of a young table would make the optimizer read it whole.
-    key = layout.nodes.unique_key("ip")
-    source = (
-        f"FROM engine_stage s STRAIGHT_JOIN `{layout.nodes.name}` n FORCE INDEX (`{key}`) ON n.ip = s.ip "
-        "WHERE s.seen_at IS NOT NULL ORDER BY s.position"
-    )
-    return _insert(table.name, values, source, [f"`{table.name}`.id = `{table.name}`.id"])
+def mark_cleaned(layout: Layout) -> tuple[str, str]:
+    """The same for nodes that are there, to move `cleaned_time`, and the status unless the address was seen later."""
+    changes = "status = IF(last_seen > VALUES(cleaned_time), status, 'cleaned'), cleaned_time = VALUES(cleaned_time)"
+    into = [*head_columns(layout), "cleaned_time"]
+    return _insert(layout.nodes.name, into), f" ON DUPLICATE KEY UPDATE {changes}"
 
 
-def _insert(table: str, values: Mapping[str, str], source: str, changes: list[str]) -> str:
+def load_communications(layout: Layout, columns: Sequence[str]) -> str:
+    """Load the sightings that are not there yet, for nodes that are; each that is there is a warning (1062)."""
+    table, status = layout.communications, layout.communications.columns.get("status")
+    node = f"node_id = (SELECT n.id FROM `{layout.nodes.name}` n WHERE n.ip = `{table.name}`.ip)"
+    active = "" if status is None or status.default == "active" else ", status = 'active'"
     return (
-        f"INSERT INTO `{table}` ({', '.join(values)}) SELECT {', '.join(values.values())} {source} "
-        f"ON DUPLICATE KEY UPDATE {', '.join(changes)}"
+        f"LOAD DATA LOCAL INFILE 'rows' INTO TABLE `{table.name}` {_FORMAT} ({', '.join(columns)}) SET {node}{active}"
     )
+
+
+def insert_communications(layout: Layout, columns: Sequence[str]) -> tuple[str, str]:
+    """The same where LOAD DATA is not allowed; before each sighting stands the id of its node."""
+    return _insert(layout.communications.name, ["node_id", *columns]), " ON DUPLICATE KEY UPDATE id = id"
+
+
+def _insert(table: str, columns: Sequence[str]) -> str:
+    return f"INSERT INTO `{table}` ({', '.join(columns)}) VALUES "
 
 
 def newest_communication(layout: Layout) -> str:
@@ -97,45 +77,57 @@ def newest_communication(layout: Layout) -> str:
     return f"SELECT COALESCE(MAX(id), 0) FROM `{layout.communications.name}`"
 
 
-def _known(layout: Layout, newest: int) -> str:
-    """The staged sightings that were in the table before. Holds while the locks on the nodes are held."""
-    key = layout.communications.unique_key("ip", "communication_time")
-    return (
-        f"FROM engine_stage s STRAIGHT_JOIN `{layout.communications.name}` c FORCE INDEX (`{key}`) "
-        f"ON c.ip = s.ip AND c.communication_time = s.seen_at WHERE s.seen_at IS NOT NULL AND c.id <= {newest}"
-    )
+def select_known(layout: Layout, times: Mapping[str, Iterable[str]], newest: int) -> Iterator[str]:
+    """Those of these sightings that were there when `newest` was the highest id.
+
+    Holds while the locks on the nodes are held.
+    """
+    table = layout.communications
+    key = table.unique_key("ip", "communication_time")
+    for some in _portions(list(times.items())):
+        wanted = " OR ".join(f"(ip = '{ip}' AND communication_time IN ({_listed(seen)}))" for ip, seen in some)
+        yield (
+            f"SELECT ip, DATE_FORMAT(communication_time, {_TIME}) FROM `{table.name}` FORCE INDEX (`{key}`) "
+            f"WHERE id <= {newest} AND ({wanted})"
+        )
 
 
-def select_known(layout: Layout, newest: int) -> str:
-    """The positions of the staged sightings that were there before."""
-    return f"SELECT s.position {_known(layout, newest)}"
+def subtract(layout: Layout, known: Counter[str]) -> Iterator[str]:
+    """Take so many sightings of each address off its node again."""
+    alike: dict[int, list[str]] = {}
+    for ip, count in known.items():
+        alike.setdefault(count, []).append(ip)
+    for count, ips in sorted(alike.items()):
+        for some in _portions(ips):
+            yield (
+                f"UPDATE {_by_address(layout)} SET communication_count = communication_count - {count} "
+                f"WHERE ip IN ({_listed(some)})"
+            )
 
 
-def subtract(layout: Layout, positions: Sequence[int]) -> str:
-    """Take the sightings at these positions off the nodes again."""
-    listed = ",".join(map(str, positions))
-    return (
-        f"UPDATE (SELECT ip, COUNT(*) AS known FROM engine_stage WHERE position IN ({listed}) GROUP BY ip) k "
-        f"STRAIGHT_JOIN `{layout.nodes.name}` n FORCE INDEX (`{layout.nodes.unique_key('ip')}`) ON n.ip = k.ip "
-        "SET n.communication_count = n.communication_count - k.known"
-    )
+def select_ids(layout: Layout, ips: Sequence[str]) -> Iterator[str]:
+    """The ids of nodes."""
+    return _select_nodes(layout, "id", ips)
 
 
-def select_cleaned(layout: Layout) -> str:
-    """The addresses reported clean in this batch, and when they were reported clean before."""
-    key = layout.nodes.unique_key("ip")
-    return (
-        "SELECT s.ip, DATE_FORMAT(n.cleaned_time, '%Y-%m-%d %H:%i:%s') "
-        f"FROM engine_stage s STRAIGHT_JOIN `{layout.nodes.name}` n FORCE INDEX (`{key}`) ON n.ip = s.ip "
-        "WHERE s.cleaned_at IS NOT NULL"
-    )
+def select_cleaned(layout: Layout, ips: Sequence[str]) -> Iterator[str]:
+    """When these addresses were reported clean before."""
+    return _select_nodes(layout, f"DATE_FORMAT(cleaned_time, {_TIME})", ips)
 
 
-def mark_cleaned(layout: Layout) -> str:
-    """Move `cleaned_time` forward, and the status with it unless the address was seen later."""
-    key = layout.nodes.unique_key("ip")
-    return (
-        f"UPDATE engine_stage s STRAIGHT_JOIN `{layout.nodes.name}` n FORCE INDEX (`{key}`) ON n.ip = s.ip SET "
-        "n.status = IF(n.last_seen > s.cleaned_at, n.status, 'cleaned'), n.cleaned_time = s.cleaned_at "
-        "WHERE s.cleaned_at IS NOT NULL AND (n.cleaned_time IS NULL OR s.cleaned_at > n.cleaned_time)"
-    )
+def _select_nodes(layout: Layout, what: str, ips: Sequence[str]) -> Iterator[str]:
+    for some in _portions(ips):
+        yield f"SELECT ip, {what} FROM {_by_address(layout)} WHERE ip IN ({_listed(some)})"
+
+
+def _by_address(layout: Layout) -> str:
+    # Forced, because the statistics of a young table would make the optimizer read it whole.
+    return f"`{layout.nodes.name}` FORCE INDEX (`{layout.nodes.unique_key('ip')}`)"
+
+
+def _portions(some: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (some[begin : begin + AT_ONCE] for begin in range(0, len(some), AT_ONCE))
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ",".join(f"'{text}'" for text in texts)

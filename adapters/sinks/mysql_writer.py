@@ -2,11 +2,14 @@
 
 The upsert of the nodes comes first. It locks every node of the batches, in the order of addresses, until the end of the
 transaction, so that two writers never work on the same address at the same time; it adds all sightings as if they were
-new. If the insert of the communications then finds some of them there, these are exactly the ones whose id is not
-above the highest of before, and they are taken off again. The sum is checked before the commit.
+new. Then the sightings go straight into the communications, and those that the unique key did not let in are taken off
+the nodes again. LOAD DATA tells which these were by its warnings; where it is not allowed, or its warnings cannot be
+read, they are the ones whose id is not above the highest of before. The sum is checked either way.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 
 import pymysql
@@ -15,11 +18,13 @@ from pymysql.constants import ER
 
 from adapters.sinks import mysql_statements as sql
 from adapters.sinks.grouping import Address, by_address, outdated, owners, shares
+from adapters.sinks.literals import encode, quote, statements
 from adapters.sinks.mysql_layout import Layout
+from adapters.sinks.mysql_rows import Formatter, Rows
 from adapters.sinks.mysql_settling import remove_settled
+from adapters.sinks.mysql_statements import Communication
 from adapters.sinks.schema import check_texts, digest_of
-from adapters.sinks.staging import INSERT, LOAD, Formatter, encode, quote, statements
-from adapters.sinks.wire import Wire
+from adapters.sinks.wire import Loaded, Wire
 from engine.delivery import Batch, Written
 from engine.errors import EngineError, RejectedError
 from engine.sighting import Facts, Rejected
@@ -27,6 +32,7 @@ from engine.sighting import Facts, Rejected
 _ROW_OVERHEAD = 8192
 _CUT = " (original cut)"
 _REASON_LENGTH = 1000
+_ENTRY = re.compile(r"'(?P<ip>[0-9a-f.:]+)-(?P<at>[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8})'")
 
 Finish = Callable[[Wire, Written], None]
 """What else belongs to the transaction of a write, told what the write did. Raises an EngineError to undo both."""
@@ -70,35 +76,50 @@ class TableWriter:
 
     def _write_sightings(self, wire: Wire, addresses: Sequence[Address], facts: Mapping[str, Facts]) -> list[int]:
         """Return the batches of what the database knew before, one for each sighting."""
-        _stage(wire, self._formatter.rows(addresses, facts))
-        rows = sum(len(address.seen) for address in addresses)
-        cleanups = {address.ip: address.cleanups for address in addresses if address.cleanups}
-        wire.execute(sql.upsert_nodes(self.layout))
-        newest = wire.number(sql.newest_communication(self.layout))
-        inserted = wire.execute(sql.insert_communications(self.layout)) if rows else 0
-        stale = self._mark_cleaned(wire, cleanups) if cleanups else []
-        if not inserted and len(stale) == sum(map(len, cleanups.values())):
+        rows = self._formatter.rows(addresses, facts)
+        _send(wire, sql.upsert_nodes(self.layout), rows.heads)
+        known = self._insert(wire, addresses, rows) if rows.sightings else []
+        reports = {ip: cleanups for ip, _, cleanups in addresses if cleanups}
+        stale = self._mark_cleaned(wire, reports, rows.cleaned) if reports else []
+        if len(known) == len(rows.sightings) and len(stale) == sum(map(len, reports.values())):
             # All of it was there before: not even `updated_at` moves.
             wire.rollback()
             return owners(addresses)
-        return stale + self._subtract(wire, addresses, newest, rows - inserted) if inserted < rows else stale
+        for statement in sql.subtract(self.layout, Counter(ip for ip, _ in known)):
+            wire.execute(statement)
+        seen = {address.ip: address.seen for address in addresses} if known else {}
+        return stale + [seen[ip][at].batch for ip, at in known]
 
-    def _subtract(self, wire: Wire, addresses: Sequence[Address], newest: int, known: int) -> list[int]:
-        """Take what was known before off the nodes again."""
-        positions = [int(str(position)) for (position,) in wire.rows(sql.select_known(self.layout, newest))]
-        if len(positions) != known:
+    def _insert(self, wire: Wire, addresses: Sequence[Address], rows: Rows) -> Sequence[Communication]:
+        """Insert the sightings; return those that were there before."""
+        if wire.can_load:
+            loaded = wire.load(sql.load_communications(self.layout, rows.columns), encode("\n".join(rows.sightings)))
+            if loaded is None:
+                wire.can_load = False
+            else:
+                return _refused(wire, loaded, addresses, len(rows.sightings))
+        ids = dict(_pairs(wire, sql.select_ids(self.layout, [address.ip for address in addresses])))
+        owned = [(ids[ip], seen) for ip, seen, _ in addresses if seen]
+        nodes = [node for node, seen in owned for _ in seen]
+        sightings = [f"{node},{row}" for node, row in zip(nodes, rows.sightings, strict=True)]
+        newest = wire.number(sql.newest_communication(self.layout))
+        inserted = _send(wire, sql.insert_communications(self.layout, rows.columns), sightings)
+        if inserted == len(sightings):
+            return []
+        times = {ip: seen for ip, seen, _ in addresses if seen}
+        known = [(ip, str(at)) for ip, at in _pairs(wire, sql.select_known(self.layout, times, newest))]
+        if len(known) != len(sightings) - inserted:
             # Somebody writes without locking the nodes first, or deletes.
             raise pymysql.err.OperationalError(ER.CHECKREAD, "another program wrote the same communications meanwhile")
-        wire.execute(sql.subtract(self.layout, positions))
-        return _owners_at(addresses, positions)
+        return known
 
-    def _mark_cleaned(self, wire: Wire, cleanups: Mapping[str, Mapping[str, int]]) -> list[int]:
+    def _mark_cleaned(self, wire: Wire, reports: Mapping[str, Mapping[str, int]], rows: Mapping[str, str]) -> list[int]:
         """Return the batches of the reports that were no news."""
-        before = {str(ip): None if at is None else str(at) for ip, at in wire.rows(sql.select_cleaned(self.layout))}
-        stale = [place for ip, reports in cleanups.items() for place in outdated(reports, before[ip])]
-        if len(stale) < sum(map(len, cleanups.values())):
-            wire.execute(sql.mark_cleaned(self.layout))
-        return stale
+        before = dict(_pairs(wire, sql.select_cleaned(self.layout, list(reports))))
+        stale = {ip: outdated(cleanups, before[ip]) for ip, cleanups in reports.items()}
+        moved = [rows[ip] for ip, cleanups in reports.items() if len(stale[ip]) < len(cleanups)]
+        _send(wire, sql.mark_cleaned(self.layout), moved)
+        return [place for places in stale.values() for place in places]
 
 
 def write_rejected(wire: Wire, batches: Sequence[Batch], finish: Finish) -> list[Written]:
@@ -106,10 +127,24 @@ def write_rejected(wire: Wire, batches: Sequence[Batch], finish: Finish) -> list
     return _transaction(wire, lambda: _settle(wire, batches, [0] * len(batches)), finish)
 
 
-def _owners_at(addresses: Sequence[Address], positions: Sequence[int]) -> list[int]:
-    """The batches of these rows of the stage, which has one for each sighting, and one for each mere cleanup."""
-    rows = [kept for _, seen, _ in addresses for kept in (seen.values() or (None,))]
-    return [kept.batch for position in positions if (kept := rows[position]) is not None]
+def _refused(wire: Wire, loaded: Loaded, addresses: Sequence[Address], rows: int) -> Sequence[Communication]:
+    """The sightings that the unique key did not let in."""
+    damage = next((warning for warning in loaded.warnings if warning.code != ER.DUP_ENTRY), None)
+    if damage is not None:
+        raise pymysql.err.DataError(damage.code, damage.text)
+    known = [found.group("ip", "at") for _, text in loaded.warnings if (found := _ENTRY.search(text)) is not None]
+    times = {address.ip: address.seen for address in addresses} if known else {}
+    if len(known) != rows - loaded.inserted or any(at not in times.get(ip, ()) for ip, at in known):
+        # Another key is in the way, or the server words it differently: find out in the slower way.
+        wire.can_load = False
+        raise pymysql.err.OperationalError(ER.CHECKREAD, "the warnings of LOAD DATA do not tell what was there")
+    return [(ip, at) for ip, at in known]
+
+
+def _pairs(wire: Wire, queries: Iterable[str]) -> list[tuple[str, str | None]]:
+    """What the queries find: an address and something about it."""
+    found = (row for query in queries for row in wire.rows(query))
+    return [(str(ip).lower(), None if value is None else str(value)) for ip, value in found]
 
 
 def _transaction(wire: Wire, work: Callable[[], list[Written]], finish: Finish) -> list[Written]:
@@ -125,14 +160,11 @@ def _transaction(wire: Wire, work: Callable[[], list[Written]], finish: Finish) 
     return written
 
 
-def _stage(wire: Wire, rows: Sequence[str]) -> None:
-    wire.execute("TRUNCATE TABLE engine_stage")
-    if wire.can_load:
-        wire.can_load = wire.load(LOAD, encode("\n".join(rows)))
-        if wire.can_load:
-            return
-    for statement in statements(INSERT, [encode(row) for row in rows], "", wire.statement_limit):
-        wire.execute(statement)
+def _send(wire: Wire, around: tuple[str, str], rows: Sequence[str]) -> int:
+    """Send rows in as many statements as they need; return the affected ones."""
+    prefix, suffix = around
+    parts = statements(prefix, [encode(row) for row in rows], suffix, wire.statement_limit)
+    return sum(wire.execute(statement) for statement in parts)
 
 
 def _settle(wire: Wire, batches: Sequence[Batch], written: Sequence[int]) -> list[Written]:

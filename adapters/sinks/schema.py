@@ -16,6 +16,8 @@ FACT_COLUMNS = (
 )  # fmt: skip
 """In the order in which `fact_values` gives them."""
 
+FactValue = str | int | float | None
+
 TEXT_COLUMNS = ("country", "country_code", "province", "city", "continent", "isp")
 
 _BOTNET_TYPE = re.compile(r"\A[a-z0-9_]{1,40}\Z")
@@ -67,7 +69,7 @@ def communications_table(botnet_type: str) -> str:
 COMMUNICATIONS_PREFIX = "botnet_communications_"
 
 
-def fact_values(facts: Facts) -> tuple[str | int | float | None, ...]:
+def fact_values(facts: Facts) -> tuple[FactValue, ...]:
     """The values of `FACT_COLUMNS`."""
     china = facts.is_china
     return (
@@ -91,21 +93,6 @@ _MYSQL_FACTS = """
 _STATUS = "ENUM('active', 'inactive', 'cleaned') NOT NULL DEFAULT 'active'"
 _BASE = "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
 _WIDE = "ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4"
-
-MYSQL_STAGE = f"""CREATE TEMPORARY TABLE IF NOT EXISTS engine_stage (
-  position INT UNSIGNED NOT NULL PRIMARY KEY,
-  ip {_IP} NOT NULL,
-  seen_at DATETIME NULL,
-  event_type VARCHAR(255) NULL,
-  received_at DATETIME NULL,
-  n INT NULL,
-  first_seen DATETIME NULL,
-  last_seen DATETIME NULL,
-  cleaned_at DATETIME NULL,{_MYSQL_FACTS}
-) {_WIDE}"""
-"""A row per sighting, in the order of addresses. The first row of each address is its *head*: `n` (how many sightings),
-`first_seen`, `last_seen` and `cleaned_at` of the whole batch stand there and are NULL elsewhere. `seen_at` is NULL in
-the head of an address that was only reported clean."""
 
 
 def mysql_tables(botnet_type: str) -> tuple[str, str]:

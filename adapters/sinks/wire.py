@@ -4,7 +4,7 @@ import contextlib
 import ssl
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pymysql
 from pymysql.constants import COMMAND, CR
@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from pymysql.protocol import MysqlPacket, OKPacketWrapper
 
 LARGEST_STATEMENT = 1 << 20
+
+
+class Warned(NamedTuple):
+    """A warning of the server."""
+
+    code: int
+    text: str
+
+
+class Loaded(NamedTuple):
+    """What became of rows: how many went in, and what was wrong with others."""
+
+    inserted: int
+    warnings: list[Warned]
 
 
 class Wire(pymysql.Connection):
@@ -60,24 +74,22 @@ class Wire(pymysql.Connection):
         with sound():
             return int(str(self.rows(sql)[0][0]))
 
-    def load(self, sql: str, rows: bytes) -> bool:
-        """Run a LOAD DATA LOCAL with `rows` as the file; False where the server does not allow it.
+    def load(self, sql: str, rows: bytes) -> Loaded | None:
+        """Run a LOAD DATA LOCAL with `rows` as the file; None where the server does not allow it.
 
-        LOCAL turns errors in rows into warnings: the first of them is raised here as the error that it is.
+        LOCAL turns errors in rows into warnings, of which the session's `max_error_count` are kept.
         """
         try:
             with sound():
-                warnings = self._send_rows(sql, rows)
+                inserted, warnings = self._send_rows(sql, rows)
         except pymysql.err.Error as error:
             if error_code(error) in LOAD_REFUSED:
-                return False
+                return None
             raise
-        if warnings:
-            _, code, text = self.rows("SHOW WARNINGS LIMIT 1")[0]
-            raise pymysql.err.DataError(int(str(code)), str(text))
-        return True
+        said = self.rows("SHOW WARNINGS") if warnings else ()
+        return Loaded(inserted, [Warned(int(str(code)), str(text)) for _, code, text in said])
 
-    def _send_rows(self, sql: str, rows: bytes) -> int:
+    def _send_rows(self, sql: str, rows: bytes) -> tuple[int, int]:
         # PyMySQL itself would open the file that the *server* names. It is not told that LOCAL is on (only the
         # server is), so it refuses every such request; this is the one place that answers it, from memory.
         self._execute_command(COMMAND.COM_QUERY, sql)
@@ -87,8 +99,8 @@ class Wire(pymysql.Connection):
         for start in range(0, len(rows), self.statement_limit):
             self.write_packet(rows[start : start + self.statement_limit])
         self.write_packet(b"")
-        warnings: int = self._read_ok_packet().warning_count
-        return warnings
+        answer = self._read_ok_packet()
+        return answer.affected_rows, answer.warning_count
 
     def _execute_command(self, command: int, sql: str) -> None:
         """Refuse to ask while an answer lies there that nobody asked for: it would be taken for the one to this."""

@@ -1,0 +1,47 @@
+"""Values, rows and statements as MySQL reads them. Pure.
+
+A row is a list of SQL literals, which LOAD DATA reads as well, told that fields end at commas and texts stand in
+quotes: one form serves both ways in.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from engine.errors import RejectedError
+
+_ESCAPES = str.maketrans({
+    "\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\0": "\\0", "\x1a": "\\Z",
+})  # fmt: skip
+
+
+def quote(text: str) -> str:
+    """`text` as a literal, for a session without NO_BACKSLASH_ESCAPES."""
+    return f"'{text.translate(_ESCAPES)}'"
+
+
+def number(value: float | None) -> str:
+    """A number as a literal; what is no finite number is NULL."""
+    return "NULL" if value is None or not math.isfinite(value) else repr(value)
+
+
+def encode(text: str) -> bytes:
+    """UTF-8, as sent to the server. Raises RejectedError for half a surrogate pair, which is no text."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise RejectedError(f"{text[error.start : error.end]!r} is no Unicode text") from None
+
+
+def statements(prefix: str, rows: Sequence[bytes], suffix: str, limit: int) -> Iterator[bytes]:
+    """Multi-row statements of at most `limit` bytes each; a single row may be longer than that."""
+    head, tail = prefix.encode(), suffix.encode()
+    chunk: list[bytes] = []
+    size = 0
+    for row in rows:
+        if chunk and size + len(row) + len(head) + len(tail) > limit:
+            yield head + b"(" + b"),(".join(chunk) + b")" + tail
+            chunk, size = [], 0
+        chunk.append(row)
+        size += len(row) + 3
+    if chunk:
+        yield head + b"(" + b"),(".join(chunk) + b")" + tail
