@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
@@ -18,6 +18,8 @@ _USUAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]
 EVENT_TYPE_LIMIT = 64
 ADDRESS_LIMIT = 45
 AHEAD_LIMIT = timedelta(hours=1)
+LOG_TYPES: dict[object, bool] = {None: False, "online": False, "cleanup": True}
+"""What `log_type` may say, and whether it reports an address clean."""
 
 # The IANA special-purpose registry, multicast and the former class E: a table, because it is asked for every record.
 _RESERVED = [
@@ -76,7 +78,7 @@ def reader(rules: Rules, now: datetime) -> Reader:
 
     `now` (with zone) is when the page was received: nothing may have been seen more than an hour after it.
     """
-    latest = _text_of(now.astimezone(UTC) + AHEAD_LIMIT)
+    latest = latest_of(now)
     earliest, zone, reserved_too, types = rules.earliest, rules.timezone, rules.allow_reserved, rules.botnet_types
     good_types: set[str] = set()
 
@@ -99,6 +101,20 @@ def reader(rules: Rules, now: datetime) -> Reader:
         return botnet_type, Sighting._make((ip, seen_at, sequence, cleanup, event_type))
 
     return read
+
+
+def latest_of(now: datetime) -> str:
+    """The last moment at which what is received `now` may have been seen."""
+    return _text_of(now.astimezone(UTC) + AHEAD_LIMIT)
+
+
+def canonical_ips(texts: Sequence[str], *, allow_reserved: bool) -> Sequence[str] | None:
+    """The canonical texts of addresses; None where any of them is not acceptable."""
+    if max(map(len, texts)) > ADDRESS_LIMIT:
+        return None
+    parsed = list(map(_parsed, texts))
+    known = [address for address, is_reserved in parsed if address is not None and (allow_reserved or not is_reserved)]
+    return known if len(known) == len(parsed) else None
 
 
 def canonical_ip(value: object, *, allow_reserved: bool) -> str:
@@ -171,10 +187,10 @@ def _text_of(moment: datetime) -> str:
 
 
 def _is_cleanup(value: object) -> bool:
-    if value is None or value == "online":
-        return False
-    if value == "cleanup":
-        return True
+    if value is None or isinstance(value, str):
+        cleanup = LOG_TYPES.get(value)
+        if cleanup is not None:
+            return cleanup
     raise RefusedError(f"log_type {_show(value)} is neither 'online' nor 'cleanup'")
 
 

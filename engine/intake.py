@@ -1,15 +1,13 @@
 """A page becomes batches: records are read one by one, split by botnet type and cut to size. Pure."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import TypeVar
 
-from attrs import define, field
-
-from engine.acceptance import RefusedError, Rules, reader
+from engine.acceptance import Rules
 from engine.delivery import Batch, Intake, Page
 from engine.sighting import Rejected, Sighting
+from engine.sorting import Placed, sort
 
 T = TypeVar("T")
 
@@ -21,12 +19,10 @@ REFUSED_ONLY = ""
 ORIGINALS_LIMIT = 1024 * 1024
 """Bytes of refused records at which a batch is full: each may bring 64 KiB."""
 
-_Placed = tuple[int, Rejected]
-
 
 def prepare(page: Page, rules: Rules, batch_size: int) -> Intake:
     """Make the queue's intake of a page: every record is in exactly one batch, as a sighting or as a rejection."""
-    sorting = _sort(page, rules)
+    sorting = sort(page, rules)
     batches: list[Batch] = []
     for botnet_type, sightings in sorting.accepted.items():
         for seen in chunks(sightings, batch_size):
@@ -45,7 +41,7 @@ def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield items[begin : begin + size]
 
 
-def _portions(rejected: Sequence[_Placed], size: int) -> Iterator[Sequence[_Placed]]:
+def _portions(rejected: Sequence[Placed], size: int) -> Iterator[Sequence[Placed]]:
     """Cut into runs of at most `size`, closed as soon as their bytes reach ORIGINALS_LIMIT."""
     begin = held = 0
     for end, (_, letter) in enumerate(rejected, 1):
@@ -55,40 +51,6 @@ def _portions(rejected: Sequence[_Placed], size: int) -> Iterator[Sequence[_Plac
             begin, held = end, 0
     if begin < len(rejected):
         yield rejected[begin:]
-
-
-@define
-class _Sorting:
-    """The records of a page, sorted. A rejection keeps the number that places it for the confirmer."""
-
-    accepted: dict[str, list[Sighting]] = field(factory=dict)
-    rejected: list[_Placed] = field(factory=list)
-
-
-def _sort(page: Page, rules: Rules) -> _Sorting:
-    read = reader(rules, datetime.fromisoformat(page.received_at).replace(tzinfo=UTC))
-    sorting = _Sorting()
-    accepted = sorting.accepted
-    originals: Sequence[bytes] | None = None
-    anchor = page.start.sequence if page.start.epoch == page.end.epoch else 0
-    strays = 0
-    for index, (record, number) in enumerate(zip(page.records, page.sequences, strict=True)):
-        if number is not None and number > anchor:
-            anchor, strays = number, 0
-        else:  # no number, or one that steps back: placed behind the last good one
-            strays += 1
-        try:
-            botnet_type, sighting = read(record, anchor)
-        except RefusedError as refusal:
-            originals = page.originals() if originals is None else originals
-            position = f"{anchor}+{strays}" if strays else str(anchor)
-            sorting.rejected.append((anchor, Rejected(position, "fetch", str(refusal), originals[index])))
-            continue
-        if botnet_type in accepted:
-            accepted[botnet_type].append(sighting)
-        else:
-            accepted[botnet_type] = [sighting]
-    return sorting
 
 
 def _batch(  # noqa: PLR0913 - a batch is all of these
