@@ -73,8 +73,10 @@ class Ordinary:
         texts = _texts(values)
         if texts is None:
             return None
-        times = _as_utc(texts, self.rules.timezone) if self.rules.timezone is not UTC else _usual(texts)
-        if times is None:
+        zone = self.rules.timezone
+        try:
+            times = _usual(texts, zone) or [utc_text(text, zone) for text in texts]
+        except RefusedError:
             return None
         return times if self.rules.earliest <= min(times) and max(times) <= self.latest else None
 
@@ -83,19 +85,19 @@ class Ordinary:
         return all(map(BOTNET_TYPE.match, botnet_types)) and (not listed or botnet_types <= listed)
 
 
-def _usual(texts: Sequence[str]) -> Sequence[str] | None:
+def _usual(texts: Sequence[str], zone: tzinfo) -> Sequence[str] | None:
+    """As UTC, where all are of the form that collectors use. Raises RefusedError."""
     joined = "\n".join(texts)
     if _TIMES.fullmatch(joined) is None or not all(map(_is_date, {text[:10] for text in texts})):
         return None
+    if zone is not UTC:
+        # No zone begins a summer within a minute, and none is off by seconds since 1972.
+        minutes = {minute: utc_text(f"{minute}:00", zone) for minute in {text[:16] for text in texts}}
+        if not all(minute.endswith(":00") for minute in minutes.values()):
+            return None
+        joined = "\n".join([minutes[text[:16]][:16] + text[16:] for text in texts])
     times = joined.replace("T", " ").split("\n")
     return times if len(times) == len(texts) else None  # one of them holds a line break, and is two
-
-
-def _as_utc(texts: Sequence[str], zone: tzinfo) -> Sequence[str] | None:
-    try:
-        return [utc_text(text, zone) for text in texts]
-    except RefusedError:
-        return None
 
 
 def _texts(values: list[object]) -> list[str] | None:

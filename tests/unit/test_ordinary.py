@@ -23,9 +23,9 @@ OTHERS: dict[str, Sequence[object]] = {
     "timestamp": [
         "2026-11-23T12:59:59", "2026-11-23T13:00:01", "1999-12-31T00:00:00", "2026-02-30T00:00:00",
         "2026-11-20 00:00:01", "2026-11-20T24:00:00", "2026-11-20T23:60:00", "2026-11-20T00:00:01Z",
-        "2026-11-20T00:00:01.5", "2026-11-20T00:00",
+        "2026-11-20T00:00:01.5", "2026-11-20T00:00", "1971-06-01T00:00:00",
         "2026-11-20T00:00:01\n2026-11-20T00:00:02", "2026-11-20T00:00:01\n",
-        "0000-01-01T00:00:00", "", "\N{ARABIC-INDIC DIGIT TWO}026-11-20T00:00:01", None, 1, 2.5,
+        "0000-01-01T00:00:00", "0001-01-01T00:00:00", "", "\N{ARABIC-INDIC DIGIT TWO}026-11-20T00:00:01", None, 1, 2.5,
     ],
     "botnet_type": ["mirai", "Mirai", "mirai\n", "a" * 41, "", None, 1, True],
     "log_type": ["cleanup", None, "offline", True, 0, ""],
@@ -69,7 +69,7 @@ def one_by_one(records: Sequence[RawRecord | Unreadable], rules: Rules) -> list[
 
 @given(
     st.lists(st.one_of(usual, usual, usual, unusual), min_size=1, max_size=6),
-    st.sampled_from([UTC, ZoneInfo("Asia/Shanghai")]),
+    st.sampled_from([UTC, ZoneInfo("Asia/Shanghai"), ZoneInfo("Asia/Kolkata"), ZoneInfo("Africa/Monrovia")]),
     st.booleans(),
     st.sampled_from([frozenset[str](), frozenset({"mirai"})]),
 )
@@ -80,7 +80,7 @@ def test_a_run_is_what_its_records_are_one_by_one(
     types: frozenset[str],
 ) -> None:
     """Together they are accepted as the same sightings, or left alone; never where one of them is refused."""
-    rules = Rules(timezone=zone, allow_reserved=reserved, botnet_types=types)
+    rules = Rules(earliest="1970-01-01 00:00:00", timezone=zone, allow_reserved=reserved, botnet_types=types)
     run = Ordinary(rules, latest_of(NOW)).read(records, range(1, len(records) + 1))
     if run is not None:
         assert list(zip(run.botnet_types, run.sightings, strict=True)) == one_by_one(records, rules)
