@@ -16,8 +16,10 @@ from adapters.sinks.database import Database
 from engine.assembly import Connections
 from engine.capped_source import CappedSource
 from engine.ports import Lookup, Queue, Source
+from engine.rounds import Archive
 from engine.run import Mode
 from engine.settings import Settings, SourceSettings
+from engine.status import Status
 
 DEMO_RECORDS_PER_DAY = 20_000
 
@@ -45,6 +47,9 @@ async def connect(settings: Settings, mode: Mode) -> AsyncIterator[Connections]:
             open_sink=database.writer,
             start_log=database,
             trials=database,
+            archive=Archive(
+                database.dead_letter_count, database.letters, lambda: open_books(settings), ledger=database
+            ),
             warnings=[*await queue.durability_warnings(), *await database.durability_warnings()],
         )
 
@@ -133,6 +138,13 @@ def open_lookup(settings: Settings) -> Lookup:
     from adapters.lookups import mmdb
 
     return mmdb.open_lookup(settings.enrichment.mmdb, builtin=settings.enrichment.builtin)
+
+
+async def serve_status(settings: Settings, status: Status, task_status: trio.TaskStatus[None]) -> None:
+    """The status page, where `status.address` names one."""
+    from adapters.status import server
+
+    await server.serve_status(settings, status, task_status)
 
 
 def _scheme(url: str) -> str:

@@ -18,6 +18,7 @@ from engine.outage import Outage
 from engine.ownership import Ownership
 from engine.pipeline import Pipeline
 from engine.ports import Lookup, Queue, Sink, Source, StartLog, TrialLog
+from engine.rounds import Archive
 from engine.settings import Settings, SourceSettings
 from engine.source_line import SourceLine
 from engine.stats import Stats
@@ -29,7 +30,7 @@ RENEWALS_PER_LEASE = 4
 
 @frozen
 class Connections:
-    """The open adapters of one run; each source with its settings."""
+    """The open adapters of one run; each source with its settings. Without `archive` the stores are asked nothing."""
 
     queue: Queue
     sources: Sequence[tuple[Source, SourceSettings]]
@@ -38,6 +39,7 @@ class Connections:
     start_log: StartLog
     trials: TrialLog
     warnings: Sequence[str] = ()
+    archive: Archive | None = None
 
 
 @define(eq=False)

@@ -146,7 +146,8 @@ def run_engine(
     configure_logs(settings.log, secrets=settings.secrets())
     gc.freeze()  # what was imported stays: it need not be looked through again and again
     gc.set_threshold(GARBAGE_THRESHOLD)
-    one_run = Run(settings, mode, connect, progress)
+    serve = None if settings.status.address == "0" else wiring.serve_status
+    one_run = Run(settings, mode, connect, progress, serve)
     code = trio.run(one_run.main)
     for number in SIGNALS:  # the run is over: what comes now shall not cut off its account
         signal.signal(number, signal.SIG_IGN)

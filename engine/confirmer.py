@@ -111,6 +111,7 @@ class Confirmer:
             self._start_anew()
             return 0
         self._front, self._stranger = front, None
+        self.stats.source(self.source.name).debt = debt.owed
         self.account.front_moved(debt.moved, asked_at, pending)
         return self.account.allowed(debt.owed, pending)
 
@@ -144,10 +145,16 @@ class Confirmer:
         if answered:
             self.account.answered()
             self.stats.confirmed(count)
+            self._note_confirmed(count)
             self._log.debug("confirmed", source=self.source.name, records=count)
         else:
             self._log.warning("confirm not answered, holding a reserve", source=self.source.name, records=count)
         return answered
+
+    def _note_confirmed(self, count: int) -> None:
+        mine = self.stats.source(self.source.name)
+        mine.confirmed += count
+        mine.debt = max(0, (mine.debt or 0) - count)
 
 
 async def _hurry(flight: trio.CancelScope) -> None:

@@ -95,6 +95,10 @@ class DeadLetters(Protocol):
         """
         ...
 
+    async def newest(self, limit: int) -> Sequence[DeadLetter]:
+        """The `limit` letters with the highest ids, the highest first."""
+        ...
+
     async def resolve(
         self, batch: Batch, facts: Mapping[str, Facts], ids: Sequence[int], *, rehearse: bool
     ) -> Written | None:

@@ -29,11 +29,14 @@ class Enrichment:
     """The cache that all workers share. It holds at most `cache_size` addresses for `ttl_seconds` each.
 
     An address that nobody knows is remembered as such. The oldest entries leave first.
+    `hits` and `misses` count the addresses asked for, once each time.
     """
 
     lookup: Lookup
     cache_size: int
     ttl_seconds: float
+    hits: int = 0
+    misses: int = 0
     _cache: dict[str, tuple[float, Facts]] = field(factory=dict, repr=False)
     _flights: dict[str, _Flight] = field(factory=dict, repr=False)
 
@@ -43,7 +46,10 @@ class Enrichment:
         Raises the EngineError of a look-up of its own; a look-up of somebody else that fails is made again.
         """
         found: dict[str, Facts] = {}
-        while missing := self._from_cache(ips, found):
+        missing = self._from_cache(ips, found)
+        self.hits += len(found)
+        self.misses += len(missing)
+        while missing:
             flying = {flight for ip in missing if (flight := self._flights.get(ip)) is not None}
             grounded = [ip for ip in missing if ip not in self._flights]
             if grounded:
@@ -51,7 +57,13 @@ class Enrichment:
             for flight in flying:
                 await flight.landed.wait()
                 found.update((ip, flight.facts[ip]) for ip in ips & flight.facts.keys())
+            missing = self._from_cache(ips, found)
         return found
+
+    @property
+    def size(self) -> int:
+        """How many addresses it holds."""
+        return len(self._cache)
 
     def _from_cache(self, ips: AbstractSet[str], found: dict[str, Facts]) -> list[str]:
         """Move what the cache knows into `found`; return what is still missing there."""

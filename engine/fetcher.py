@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 import structlog
 import trio
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from engine.acceptance import Rules
 from engine.delivery import Cursor, Page
 from engine.intake import prepare
 from engine.outage import Outage
 from engine.ports import Queue, Source
-from engine.stats import Stats
+from engine.stats import SourceStats, Stats
 
 FULL_QUEUE_POLL_SECONDS = 0.2
 
@@ -40,6 +40,9 @@ class Fetcher:
     stats: Stats
     source_outage: Outage
     queue_outage: Outage
+    _mine: SourceStats = field(
+        init=False, default=Factory(lambda self: self.stats.source(self.source.name), takes_self=True)
+    )
     _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
 
     async def run(self, on_reset: Callable[[], None]) -> None:
@@ -50,9 +53,14 @@ class Fetcher:
 
     async def catch_up(self, on_reset: Callable[[], None]) -> None:
         """Fetch until the source has nothing more for now."""
+        await self._fetch_all(on_reset)
+        self._mine.busy.turn("waiting")
+
+    async def _fetch_all(self, on_reset: Callable[[], None]) -> None:
         cursor = await self._cursor()
         while True:
             await self._wait_for_room()
+            self._mine.busy.turn("fetching")
             page = await self.source_outage.wait_for(self.source.fetch, cursor)
             if page.end.epoch != page.start.epoch:
                 on_reset()
@@ -66,13 +74,17 @@ class Fetcher:
             cursor = page.end
 
     async def _cursor(self) -> Cursor:
-        return await self.queue_outage.wait_for(self.queue.cursor, self.source.name)
+        cursor = await self.queue_outage.wait_for(self.queue.cursor, self.source.name)
+        self._mine.cursor = cursor
+        return cursor
 
     async def _put(self, page: Page) -> bool:
+        self._mine.busy.turn("storing")
         intake = prepare(page, self.rules, self.pace.batch_size)
         stored = await self.queue_outage.wait_for(self.queue.put, intake)
         if stored:
             self.stats.fetched(len(page.records))
+            self._mine.stored(intake, page.received_at)
             self._log.debug("fetched", source=page.source, records=len(page.records), seq=page.end.sequence)
         else:
             self._log.info("page refused, the cursor moved elsewhere", source=page.source, seq=page.start.sequence)
@@ -83,6 +95,7 @@ class Fetcher:
         depth = await self.queue_outage.wait_for(self.queue.depth)
         if depth < self.pace.high_watermark:
             return
+        self._mine.busy.turn("paused")
         self._log.info("queue is full, pausing", source=self.source.name, batches=depth)
         while depth > self.pace.low_watermark:
             await trio.sleep(FULL_QUEUE_POLL_SECONDS)

@@ -9,6 +9,7 @@ import structlog
 import trio
 from attrs import define, field
 
+from engine.busy import Busy
 from engine.delivery import Delivery
 from engine.errors import UnavailableError
 from engine.outage import Outage
@@ -31,6 +32,7 @@ class Leasing:
     wait_seconds: float
     renew_seconds: float
     held: dict[str, Delivery] = field(factory=dict, repr=False)
+    busy: Busy = field(factory=Busy, repr=False)
     _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
 
     async def claim_into(self, channel: trio.MemorySendChannel[Sequence[Delivery]]) -> None:
@@ -40,9 +42,11 @@ class Leasing:
         """
         async with channel:
             while True:
+                self.busy.turn("claiming")
                 deliveries = await self.outage.wait_for(self.queue.claim, CLAIM_LIMIT, self.wait_seconds)
                 self.held.update((delivery.id, delivery) for delivery in deliveries)
                 waiting = {delivery.id: delivery for delivery in deliveries}
+                self.busy.turn("handing over")
                 try:
                     for group in self.gather(deliveries):
                         await channel.send(group)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, Self, TextIO
 
 import structlog
 from attrs import frozen
@@ -26,7 +26,7 @@ SHORTEST_SECRET: Final = 3
 """A shorter one would hide half the log, and is none."""
 
 _HANDLER: Final = "engine:"
-_CHATTY: Final = ("httpx", "httpcore", "asyncio", "trio_asyncio")
+_CHATTY: Final = ("httpx", "httpcore", "hypercorn", "asyncio", "trio_asyncio")
 
 
 def configure_logs(settings: LogSettings, *, secrets: Collection[str] = (), stream: TextIO | None = None) -> None:
@@ -37,7 +37,7 @@ def configure_logs(settings: LogSettings, *, secrets: Collection[str] = (), stre
     stream = sys.stderr if stream is None else stream
     is_json = settings.format == "json"
     in_colour = settings.format == "auto" and stream.isatty()
-    cleaner = Cleaner(tuple(sorted((text for text in secrets if len(text) >= SHORTEST_SECRET), key=len, reverse=True)))
+    cleaner = Cleaner.of(secrets)
     handlers: list[logging.Handler] = [logging.StreamHandler(stream)]
     handlers[0].setFormatter(_formatter(cleaner, is_json=is_json, in_colour=in_colour))
     if settings.file:
@@ -78,6 +78,11 @@ class Cleaner:
     """Masks secrets, escapes what could forge a line or steer a terminal, and cuts what is long."""
 
     secrets: tuple[str, ...]
+
+    @classmethod
+    def of(cls, secrets: Collection[str]) -> Self:
+        """Make one that masks these, the longest first."""
+        return cls(tuple(sorted((text for text in secrets if len(text) >= SHORTEST_SECRET), key=len, reverse=True)))
 
     def __call__(self, _: WrappedLogger, __: str, event: EventDict) -> EventDict:
         return {self.text(key): self._value(key, value) for key, value in event.items()}

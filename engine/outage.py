@@ -23,10 +23,12 @@ class Outage:
 
     One instance a server, shared by every task that calls it. An outage begins with the first call that fails and ends
     when none waits any more: a server that takes some calls, and one of them never, is said to be back by nobody.
+    `reason` is why the last call that failed did.
     """
 
     what: str
     since: float | None = None
+    reason: str | None = None
     _waiting: int = 0
     _one_came_through: trio.Event = field(factory=trio.Event, repr=False)
     _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
@@ -64,6 +66,7 @@ class Outage:
         raise AssertionError("delays are endless")  # pragma: no cover
 
     def _begin(self, error: UnavailableError) -> None:
+        self.reason = str(error)
         if self.since is None:
             self.since = trio.current_time()
             self._log.warning("unavailable, waiting", what=self.what, reason=str(error))

@@ -1,6 +1,6 @@
 """One run of the engine: signals, servers, pipeline, and the account at the end."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 
 import structlog
@@ -9,11 +9,13 @@ from attrs import asdict, define, field, frozen
 
 from engine import shutdown
 from engine.assembly import Assembly, Connections
+from engine.desk import Desk
 from engine.errors import ConfigError, UnavailableError
 from engine.outage import Outage
 from engine.ports import Queue
 from engine.settings import Settings
 from engine.stats import Snapshot, Stats
+from engine.status import Status
 
 PROGRESS_SECONDS = 1.0
 
@@ -27,6 +29,7 @@ class Mode:
     once: bool = False
 
 
+Serve = Callable[[Settings, Status, trio.TaskStatus[None]], Awaitable[None]]
 Connect = Callable[[Settings, Mode], AbstractAsyncContextManager[Connections]]
 Progress = Callable[[Snapshot, int], None]
 
@@ -37,12 +40,14 @@ class Run:
 
     `seconds` is how long it took, once it has ended. `connect` opens the adapters; it may raise UnavailableError,
     which is waited for. `progress`, if given, is called every second with the counters and the queue's depth.
+    `serve`, if given, shows the run to others until it ends; whatever hangs there ends with it.
     """
 
     settings: Settings
     mode: Mode
     connect: Connect
     progress: Progress | None = None
+    serve: Serve | None = None
     stats: Stats = field(factory=Stats)
     seconds: float = 0.0
     _stop: trio.Event = field(factory=trio.Event, repr=False)
@@ -69,7 +74,10 @@ class Run:
             self._log.warning(warning)
         queue_outage = Outage("queue")
         connected = trio.Event()
+        desk = Desk(self.settings, self.stats, self._stop)
         async with trio.open_nursery() as nursery:
+            if self.serve is not None:
+                await nursery.start(self._serve, desk)
             nursery.start_soon(self._give_up_connecting, connected, nursery.cancel_scope)
             async with AsyncExitStack() as stack:
                 connections = await Outage("servers").wait_for(self._connect, stack)
@@ -79,12 +87,18 @@ class Run:
                 pipeline = Assembly(self.settings, connections, self.stats, queue_outage).pipeline(workers=workers)
                 self._announce(workers, [source.name for source, _ in connections.sources])
                 async with trio.open_nursery() as showing:  # ends before the queue it asks is closed
+                    if self.serve is not None:
+                        showing.start_soon(desk.attend, pipeline, connections)
                     if self.progress is not None:
                         showing.start_soon(_show, self.progress, self.stats, connections.queue)
                     await pipeline.run(self._stop, once=self.mode.once)
                     showing.cancel_scope.cancel()
             nursery.cancel_scope.cancel()
         self._log.info("stopped", **asdict(self.stats.snapshot()))
+
+    async def _serve(self, desk: Desk, task_status: trio.TaskStatus[None]) -> None:
+        assert self.serve is not None
+        await self.serve(self.settings, desk, task_status)
 
     async def _give_up_connecting(self, connected: trio.Event, attempt: trio.CancelScope) -> None:
         """A soft stop ends the waiting for servers at once; once connected it is the pipeline's."""

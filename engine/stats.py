@@ -1,10 +1,14 @@
 """What this run has done so far, and a frozen picture of it."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from attrs import define, field, frozen
 
-from engine.delivery import Batch, Written
+from engine.busy import Busy
+from engine.delivery import Batch, Cursor, Intake, Written
+from engine.sighting import Facts
+from engine.top import Tops
 
 
 @frozen
@@ -24,11 +28,56 @@ class Snapshot:
     confirmed: int = 0
 
 
+@define(eq=False)
+class WorkerStats:
+    """What one worker has settled, and how its time went."""
+
+    busy: Busy = field(factory=Busy)
+    received: int = 0
+
+
+@define(eq=False)
+class SourceStats:
+    """How far this run has come with one source. Times are UTC like `seen_at`; `debt` is committed, not confirmed."""
+
+    busy: Busy = field(factory=lambda: Busy("standing by"))
+    fetched: int = 0
+    confirmed: int = 0
+    cursor: Cursor | None = None
+    last_page_at: str | None = None
+    newest_seen_at: str | None = None
+    debt: int | None = None
+
+    def stored(self, intake: Intake, received_at: str) -> None:
+        """A page is in the queue. Its newest sighting is taken from the ends of its batches: they come in order."""
+        self.cursor, self.last_page_at = intake.end, received_at
+        self.fetched += sum(batch.size for batch in intake.batches)
+        for batch in intake.batches:
+            if batch.sightings:
+                self.newest_seen_at = max(self.newest_seen_at or "", batch.sightings[-1].seen_at)
+
+
 @define
 class Stats:
-    """The counters of a run: changed by fetchers, workers and confirmers, read as snapshots."""
+    """The counters of a run: changed by fetchers, workers and confirmers, read as snapshots.
 
+    Every change is one a page, a batch or a transaction, never one a record. `types` counts the records of each botnet
+    type that the database takes.
+    """
+
+    tops: Tops = field(factory=Tops)
+    types: Counter[str] = field(factory=Counter)
+    workers: dict[str, WorkerStats] = field(factory=dict)
+    sources: dict[str, SourceStats] = field(factory=dict)
     _counts: Counter[str] = field(factory=Counter)
+
+    def worker(self, name: str) -> WorkerStats:
+        """Those of one worker."""
+        return self.workers.setdefault(name, WorkerStats())
+
+    def source(self, name: str) -> SourceStats:
+        """Those of one source."""
+        return self.sources.setdefault(name, SourceStats())
 
     def fetched(self, records: int) -> None:
         """Records were stored in the queue."""
@@ -43,6 +92,12 @@ class Stats:
             rejected=batch.size - written.written - written.duplicates,
             dead=written.dead,
         )
+        if written.written or written.duplicates:
+            self.types[batch.botnet_type] += written.written + written.duplicates
+
+    def saw(self, batches: Sequence[Batch], facts: Mapping[str, Facts]) -> None:
+        """Batches were committed together, with these facts."""
+        self.tops.saw(batches, facts)
 
     def confirmed(self, records: int) -> None:
         """A source said that it forgot records."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 import trio
-from attrs import define, evolve, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 
 from engine.delivery import Batch, Delivery, Trial, Written
 from engine.enrichment import Enrichment
@@ -14,7 +14,7 @@ from engine.leasing import Leasing
 from engine.outage import Outage
 from engine.ports import Sink
 from engine.sighting import Facts, Rejected
-from engine.stats import Stats
+from engine.stats import Stats, WorkerStats
 from engine.trials import Trials
 
 DEADLY_TRIALS = 2
@@ -51,16 +51,19 @@ class Worker:
     trying: Trying
     outages: Outages
     stats: Stats
+    _mine: WorkerStats = field(init=False, default=Factory(lambda self: self.stats.worker(self.name), takes_self=True))
     _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
 
     async def run(self, sink: Sink, groups: trio.MemoryReceiveChannel[Sequence[Delivery]]) -> None:
         """Work until the channel is closed and empty."""
         self._log.info("worker started", worker=self.name)
+        self._mine.busy.turn("idle")
         async with groups:
             async for group in groups:
                 if len(group) == 1 or not await self._handle_together(sink, group):
                     for delivery in group:
                         await self._handle(sink, delivery)
+                self._mine.busy.turn("idle")
 
     async def _handle_together(self, sink: Sink, group: Sequence[Delivery]) -> bool:
         """Write deliveries in one transaction; False where that is refused, and nothing has happened."""
@@ -69,18 +72,22 @@ class Worker:
         try:
             async with self.trials.in_company():
                 facts = await self._facts(batches)
+                self._mine.busy.turn("writing")
                 written = await self.outages.database.wait_for(sink.write, batches, facts)
         except RejectedError as refusal:
             self._log.info("refused together, trying one by one", deliveries=len(group), reason=refusal.reason)
             return False
+        self.stats.saw(batches, facts)
         await self._done(group, written, began)
         return True
 
     async def _done(self, group: Sequence[Delivery], written: Sequence[Written], began: float) -> None:
+        self._mine.busy.turn("settling")
         await self.outages.queue.wait_for(self.leasing.queue.ack, group)
         seconds = trio.current_time() - began
         for delivery, one in zip(group, written, strict=True):
             self.stats.settled(delivery.batch, one)
+            self._mine.received += delivery.batch.size
             self._report(delivery, one, seconds)
             self.leasing.settled(delivery)
 
@@ -109,6 +116,7 @@ class Worker:
             total = Written()
             for piece in pieces(delivery.batch, self.trying.db_batch_size):
                 total = total.plus(await self._write(sink, piece, facts, delivery.attempt))
+            self.stats.saw([delivery.batch], facts)
             return total
 
     async def _write_one_by_one(self, sink: Sink, delivery: Delivery) -> Written:
@@ -131,11 +139,13 @@ class Worker:
         return total
 
     async def _facts(self, batches: Sequence[Batch]) -> Mapping[str, Facts]:
+        self._mine.busy.turn("enriching")
         ips = {sighting.ip for batch in batches for sighting in batch.sightings}
         return await self.outages.lookup.wait_for(self.enrichment.facts, ips, self.limiter)
 
     async def _write(self, sink: Sink, batch: Batch, facts: Mapping[str, Facts], attempt: int) -> Written:
         """Write a batch; where it is refused, halve it until the bad record is alone, and bury that one."""
+        self._mine.busy.turn("writing")
         try:
             (written,) = await self.outages.database.wait_for(sink.write, [batch], facts)
         except RejectedError as refusal:

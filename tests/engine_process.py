@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Self, TextIO
 
+WITHOUT_PAGE = {"ENGINE_STATUS__ADDRESS": "0"}
+"""Engines of tests serve no status page, unless a test gives one an address: they would take each other's port."""
 KEPT = {"PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "COVERAGE_PROCESS_START", "VIRTUAL_ENV", "TMPDIR"}
 
 
@@ -24,7 +26,7 @@ class EngineProcess:
         self.folder = folder
         self.module = module
         self.arguments = arguments
-        self.environ = {key: value for key, value in os.environ.items() if key in KEPT} | (environ or {})
+        self.environ = {key: value for key, value in os.environ.items() if key in KEPT} | WITHOUT_PAGE | (environ or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._runs = 0
 

@@ -38,6 +38,9 @@ class MysqlLetters:
     async def read(self, choice: Choice, after: int, limit: int) -> Sequence[DeadLetter]:
         return await self._database.ask_patiently(lambda wire: read(wire, choice, after, limit))
 
+    async def newest(self, limit: int) -> Sequence[DeadLetter]:
+        return await self._database.ask(lambda wire: newest(wire, limit))
+
     async def resolve(
         self, batch: Batch, facts: Mapping[str, Facts], ids: Sequence[int], *, rehearse: bool
     ) -> Written | None:
@@ -80,6 +83,12 @@ def read(wire: Wire, choice: Choice, after: int, limit: int) -> list[DeadLetter]
     rows = wire.rows(
         f"SELECT {_COLUMNS} FROM dead_letters WHERE {' AND '.join(conditions)} ORDER BY id LIMIT {limit:d}"
     )
+    return [_letter(row) for row in rows]
+
+
+def newest(wire: Wire, limit: int) -> list[DeadLetter]:
+    """The letters with the highest ids."""
+    rows = wire.rows(f"SELECT {_COLUMNS} FROM dead_letters ORDER BY id DESC LIMIT {limit:d}")
     return [_letter(row) for row in rows]
 
 

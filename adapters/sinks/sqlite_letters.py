@@ -30,6 +30,9 @@ class SqliteLetters:
     async def read(self, choice: Choice, after: int, limit: int) -> Sequence[DeadLetter]:
         return await self._database.ask(lambda connection: read(connection, choice, after, limit))
 
+    async def newest(self, limit: int) -> Sequence[DeadLetter]:
+        return await self._database.ask(lambda connection: newest(connection, limit))
+
     async def resolve(
         self, batch: Batch, facts: Mapping[str, Facts], ids: Sequence[int], *, rehearse: bool
     ) -> Written | None:
@@ -82,6 +85,12 @@ def read(connection: sqlite3.Connection, choice: Choice, after: int, limit: int)
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM dead_letters WHERE {' AND '.join(conditions)} ORDER BY id LIMIT {limit:d}", values
     )
+    return [DeadLetter(*row) for row in rows]
+
+
+def newest(connection: sqlite3.Connection, limit: int) -> list[DeadLetter]:
+    """The letters with the highest ids."""
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM dead_letters ORDER BY id DESC LIMIT {limit:d}")
     return [DeadLetter(*row) for row in rows]
 
 

@@ -17,6 +17,7 @@ from engine.settings.sections import (
     QueueSettings,
     Settings,
     SourceSettings,
+    StatusSettings,
     WorkerSettings,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "Secret",
     "Settings",
     "SourceSettings",
+    "StatusSettings",
     "WorkerSettings",
     "catalogue",
     "commented_config",

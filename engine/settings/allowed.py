@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from ipaddress import ip_address
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -104,6 +105,34 @@ def api_key() -> Rule:
         )
 
     return _rule(Secret, "visible ASCII characters without blanks", problem)
+
+
+def address() -> Rule:
+    """Where to listen: host and port, or 0."""
+
+    def problem(value: str) -> str | None:
+        if value == "0":
+            return None
+        host, port = split_address(value)
+        if not host or not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", host):
+            return "not HOST:PORT"
+        return None if port <= PORT_LIMIT else f"port is not between 0 and {PORT_LIMIT}"
+
+    return _rule(str, "HOST:PORT such as 127.0.0.1:8787 or [::1]:8787 (port 0: a free one), or 0 for nowhere", problem)
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Host, without the brackets of IPv6, and port of HOST:PORT; an empty host where it is none."""
+    found = re.fullmatch(r"(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})", text)
+    return ("", 0) if found is None else (found["v6"] or found["host"], int(found["port"]))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches it."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def timezone() -> Rule:

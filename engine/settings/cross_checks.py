@@ -1,10 +1,10 @@
 """What must hold between settings, and what should. Pure but for asking whether a file is there."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from engine.settings.allowed import is_loopback, split_address
 from engine.settings.conversion import show
 from engine.settings.resolving import Reading
 from engine.settings.secret import redact_url
@@ -20,6 +20,7 @@ def cross_problems(sections: Sections, sources: Sequence[Reading], cwd: Path) ->
         *_order(sections, "queue.low_watermark", "queue.high_watermark", strictly=True),
         *_order(sections, "worker.retry_delay", "queue.lease_seconds", strictly=False),
         *_repeats(sources),
+        *_open_to_others(sections["status"]),
         *_missing_files(sections["enrichment"], "mmdb", cwd),
         *(line for source in sources for line in _missing_files(source, "ca_file", cwd)),
     ]
@@ -37,7 +38,7 @@ def cross_warnings(sections: Sections, sources: Sequence[Reading]) -> Iterator[s
         if source.values.get("verify_tls") is False:
             origin = source.origins["verify_tls"]
             yield f"{origin}: {source.label}.verify_tls = false: anyone on the way can pose as it"
-        if url.scheme == "http" and "api_key" in source.values and not _is_loopback(url.hostname or ""):
+        if url.scheme == "http" and "api_key" in source.values and not is_loopback(url.hostname or ""):
             yield f"{source.origins['url']}: {source.label}.url: the api_key travels unencrypted; use https"
 
 
@@ -94,8 +95,10 @@ def _missing_files(reading: Reading, key: str, cwd: Path) -> Iterator[str]:
             yield f"{where} = {show(str(path))}: no such file; allowed: the name of a file"
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+def _open_to_others(status: Reading) -> Iterator[str]:
+    address = str(status.values.get("address", "0"))
+    if address != "0" and "address" not in status.failed and "token" not in {*status.values, *status.failed}:
+        host, _ = split_address(address)
+        if not is_loopback(host):
+            where = f"{status.origins['address']}: status.address = {show(address)}"
+            yield f"{where}: others reach it; allowed: an address of loopback, or a status.token that they must present"

@@ -245,6 +245,33 @@ class SourceSettings:
 
 
 @frozen
+class StatusSettings:
+    """`[status]`: the page on which a running engine shows what it does."""
+
+    address: str = setting(
+        default="127.0.0.1:8787",
+        doc="Where a running engine serves its status page and /metrics; 0: nowhere. Beyond loopback only with a token",
+        rule=allowed.address(),
+    )
+    token: Secret | None = field(
+        default=None,
+        metadata={
+            SETTING: Setting(
+                "What must be presented to retry a dead letter, and beyond loopback to see anything",
+                allowed.api_key(),
+                is_secret=True,
+                example="a-long-random-text",
+            )
+        },
+    )
+    stall_seconds: float = setting(
+        default=60.0,
+        doc="/readyz says no when records wait and none has moved for so long",
+        rule=allowed.seconds(DAY),
+    )
+
+
+@frozen
 class LogSettings:
     """`[log]`: standard error, and a file."""
 
@@ -281,6 +308,7 @@ class Settings:
     database: DatabaseSettings = DatabaseSettings()
     enrichment: EnrichmentSettings = EnrichmentSettings()
     acceptance: AcceptanceSettings = AcceptanceSettings()
+    status: StatusSettings = StatusSettings()
     log: LogSettings = LogSettings()
     sources: tuple[SourceSettings, ...] = ()
     configured: frozenset[str] = frozenset()
@@ -300,7 +328,8 @@ class Settings:
     def secrets(self) -> frozenset[str]:
         """Every text that must not show up in a log or on a page."""
         keys = {source.api_key.reveal() for source in self.sources if source.api_key is not None}
-        return passwords_in(self.queue.url) | passwords_in(self.database.url) | keys
+        token = {self.status.token.reveal()} if self.status.token is not None else set()
+        return passwords_in(self.queue.url) | passwords_in(self.database.url) | keys | token
 
 
 SECTIONS: Final = {
@@ -310,6 +339,7 @@ SECTIONS: Final = {
     "database": DatabaseSettings,
     "enrichment": EnrichmentSettings,
     "acceptance": AcceptanceSettings,
+    "status": StatusSettings,
     "log": LogSettings,
 }
 """The tables of the configuration file, in its order; `[[source]]` comes beside them."""

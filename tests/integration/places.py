@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from adapters.queues import redis, sqlite
 from engine.ports import Queue
-from tests.engine_process import KEPT, write_config
+from tests.engine_process import KEPT, WITHOUT_PAGE, write_config
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.redis import RedisServer
 
@@ -60,7 +60,7 @@ def configure(place: Place, *urls: str, **sections: dict[str, object]) -> None:
 
 def typed(place: Place, *arguments: str, stdin: bytes = b"", environ: Mapping[str, str] | None = None) -> Ended:
     """Type a command in a place, and wait for its end. No traceback, ever."""
-    environment = {key: value for key, value in os.environ.items() if key in KEPT} | dict(environ or {})
+    environment = {key: value for key, value in os.environ.items() if key in KEPT} | WITHOUT_PAGE | dict(environ or {})
     ended = subprocess.run(
         [sys.executable, "-m", "engine", *arguments],
         cwd=place.folder,

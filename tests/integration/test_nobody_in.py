@@ -100,7 +100,7 @@ def test_too_many_dead_letters_stop_the_pulling(collector: Collector, tmp_path: 
         assert engine.errors.count("dead_letter_limit") == 1
 
 
-def test_no_port_is_open(collector: Collector, tmp_path: Path) -> None:
+def test_no_port_is_open_without_a_page(collector: Collector, tmp_path: Path) -> None:
     """There is nothing to connect to; the demo's own collector listens on loopback only."""
     configure(tmp_path, collector.url)
     with EngineProcess(tmp_path) as engine:

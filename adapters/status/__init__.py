@@ -1,0 +1,1 @@
+"""Shows a running engine: the status page, its JSON and events, probes and metrics."""

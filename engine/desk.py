@@ -1,0 +1,175 @@
+"""What a running engine says of itself when asked, and the one thing it can be asked to do."""
+
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from time import time
+from urllib.parse import urlsplit
+
+import trio
+from attrs import asdict, define, field
+
+from engine.assembly import Connections, rules_of
+from engine.dead_letters import Choice, chosen
+from engine.drawing import Drawing
+from engine.enrichment import Enrichment
+from engine.errors import UnavailableError
+from engine.logs import Cleaner
+from engine.picture import About, Health, LettersView, Limit, Picture, QueueView, Totals
+from engine.pipeline import Pipeline
+from engine.pulse import Pulse
+from engine.readiness import Readiness
+from engine.retry import ACCEPTED, GONE, Outcome, Retry
+from engine.rounds import Rounds, iso
+from engine.settings import Settings
+from engine.stats import Stats
+from engine.status import Retried
+
+STARTING = Limit("none", "starting", "The engine waits for its servers.")
+NOT_STARTED = "waiting for the servers: queue, database and look-up are not open yet"
+FRESH_SECONDS = 0.5
+"""A picture younger than that is given again, however many ask."""
+RETRY_SECONDS = 20.0
+
+
+@define(eq=False)
+class Desk:
+    """Answers for one run, also while its servers are still away. See `engine.status.Status`."""
+
+    settings: Settings
+    stats: Stats
+    stop: trio.Event
+    _readiness: Readiness = field(init=False)
+    _drawing: Drawing | None = None
+    _rounds: Rounds | None = None
+    _connections: Connections | None = None
+    _picture: Picture | None = None
+    _drawn_at: float = float("-inf")
+    _version: str = ""
+    _began_at: float = field(factory=time)
+    _clean: Cleaner = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._readiness = Readiness(self.settings.status.stall_seconds)
+        self._clean = Cleaner.of(self.settings.secrets())
+
+    async def attend(self, pipeline: Pipeline, connections: Connections) -> None:
+        """Watch a running pipeline for ever."""
+        pulse = Pulse(pipeline, self.stats, self._readiness)
+        self._drawing = Drawing(self.settings, pipeline, pulse, self.stats, self._clean.text)
+        self._connections = connections
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pulse.run)
+            if connections.archive is not None:
+                self._rounds = Rounds(connections.archive, self.settings.acceptance.dead_letter_limit, self._clean.text)
+                nursery.start_soon(self._rounds.run)
+
+    def problem(self) -> str | None:
+        """Why the engine is not ready; None where it is."""
+        return NOT_STARTED if self._drawing is None else self._readiness.problem(trio.current_time())
+
+    def records_by_type(self) -> Mapping[str, int]:
+        """Records taken by the database, by botnet type."""
+        return self.stats.types
+
+    def picture(self) -> Picture:
+        """The engine now, or half a second ago."""
+        now = trio.current_time()
+        if self._picture is None or now - self._drawn_at >= FRESH_SECONDS:
+            self._picture, self._drawn_at = self._draw(), now
+        return self._picture
+
+    def _draw(self) -> Picture:
+        queue = self.settings.queue
+        problem = self.problem()
+        about, totals = self._about(), Totals(**asdict(self.stats.snapshot()))
+        health = Health(problem is None, problem, self._readiness.still_seconds(trio.current_time()))
+        drawing = self._drawing
+        if drawing is None:
+            return Picture(about, health, STARTING, QueueView(None, queue.high_watermark, queue.low_watermark), totals)
+        return Picture(
+            engine=about,
+            health=health,
+            limit=drawing.limit(),
+            queue=drawing.queue(),
+            totals=totals,
+            rate=drawing.rate(),
+            workers=list(drawing.workers()),
+            sources=list(drawing.sources()),
+            cache=drawing.cache(),
+            newest=list(drawing.newest()),
+            top=drawing.top(),
+            dead_letters=self._rounds.letters if self._rounds else LettersView(),
+            audit=self._rounds.audit if self._rounds else None,
+            cpu=drawing.pulse.cpu,
+        )
+
+    def _about(self) -> About:
+        began = datetime.fromtimestamp(self._began_at, UTC).isoformat(" ")
+        return About(
+            version=self._installed_version(),
+            started_at=iso(began),
+            uptime_seconds=round(time() - self._began_at, 1),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            queue=_kind(self.settings.queue.url),
+            database=_kind(self.settings.database.url),
+            lookup=_lookup(self.settings),
+            lookup_age_seconds=age_of(self.settings.enrichment.mmdb),
+            is_stopping=self.stop.is_set(),
+        )
+
+    def _installed_version(self) -> str:
+        from importlib.metadata import version  # noqa: PLC0415 - takes long, and nobody may ask
+
+        self._version = self._version or version("botnet-engine")
+        return self._version
+
+    async def retry(self, letter: int) -> Retried | None:
+        """Try a dead letter again, as `dead-letters retry` does; None where there is none of this number.
+
+        Raises UnavailableError, also when the database takes too long.
+        """
+        if self._connections is None or self._connections.archive is None or self._rounds is None:
+            raise UnavailableError(NOT_STARTED)
+        with trio.move_on_after(RETRY_SECONDS):
+            outcome = await self._retry(letter, self._connections)
+            self._rounds.letters_changed()
+            if outcome is None or outcome.result == GONE:
+                return None
+            return Retried(outcome.result == ACCEPTED, outcome.result, self._clean.text(outcome.reason))
+        raise UnavailableError("the database takes too long; whether it was written, the next look at it says")
+
+    async def _retry(self, letter: int, connections: Connections) -> Outcome | None:
+        assert connections.archive is not None
+        enrichment = Enrichment(connections.lookup, 1, 0.0)
+        find_facts = partial(enrichment.facts, limiter=trio.CapacityLimiter(1))
+        sources = [*self.settings.sources, *(settings for _, settings in connections.sources)]
+        rules = {source.name: rules_of(self.settings, source) for source in sources}
+        async with connections.archive.open_letters() as letters:
+            trying = Retry(letters, find_facts, rules.get)
+            outcomes: list[Outcome] = []
+            async for step in trying.run(chosen(letters, Choice(ids=(letter,)))):
+                outcomes += step.outcomes
+        return outcomes[0] if outcomes else None
+
+
+def age_of(files: Sequence[Path]) -> float | None:
+    """How many seconds ago the oldest of these files was written; None without files, or where one is gone."""
+    try:
+        return round(time() - min(file.stat().st_mtime for file in files), 1) if files else None
+    except OSError:
+        return None
+
+
+def _kind(url: str) -> str:
+    scheme = urlsplit(url).scheme
+    return "redis" if scheme.startswith(("redis", "rediss", "unix")) else scheme
+
+
+def _lookup(settings: Settings) -> str:
+    names = [file.name for file in settings.enrichment.mmdb] + ["built-in"] * settings.enrichment.builtin
+    return " + ".join(names) or "none"

@@ -1,0 +1,130 @@
+"""Takes the pulse of a running pipeline once a second: what it did, what waits, and where its time went."""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+
+import trio
+from attrs import define, field
+
+from engine.bottleneck import Load
+from engine.busy import Busy
+from engine.errors import UnavailableError
+from engine.pipeline import Pipeline
+from engine.rates import History, Window
+from engine.readiness import Readiness
+from engine.stats import Stats
+from engine.worker import Worker
+
+BEAT_SECONDS = 1.0
+LATELY = 10
+MINUTE = 60
+STALE_SECONDS = 5.0
+"""How old the queue's last answer may be before it counts as none."""
+
+
+@define(eq=False)
+class Pulse:
+    """The last minute, second by second, and the last hour in larger steps; nothing in it grows with time.
+
+    The queue is asked beside the beats: one that hangs makes `depth` None, and holds nothing up.
+    """
+
+    pipeline: Pipeline
+    stats: Stats
+    readiness: Readiness
+    history: History = field(factory=History)
+    _depth: int | None = None
+    _depth_at: float = float("-inf")
+    _totals: Window = field(factory=lambda: Window(MINUTE + 1))
+    _times: dict[str, Window] = field(factory=dict)
+    _backlog: deque[int] = field(factory=lambda: deque(maxlen=LATELY))
+
+    async def run(self) -> None:
+        """Beat for ever."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._ask)
+            while True:
+                self._beat()
+                await trio.sleep(BEAT_SECONDS)
+
+    async def _ask(self) -> None:
+        while True:
+            with suppress(UnavailableError):
+                self._depth = await self.pipeline.leasing.queue.depth()
+                self._depth_at = trio.current_time()
+            await trio.sleep(BEAT_SECONDS)
+
+    def _beat(self) -> None:
+        now, snapshot, depth = trio.current_time(), self.stats.snapshot(), self.depth
+        totals = {name: float(worker.received) for name, worker in self.stats.workers.items()}
+        self._totals.add(now, {**totals, "": float(snapshot.received)})
+        self.history.add(time.time(), snapshot.received)
+        self._window("cpu").add(now, {"": time.process_time()})
+        for name, busy in self._clocks():
+            self._window(name).add(now, busy.seconds())
+        self._backlog.append(max(0, (depth or 0) - len(self.pipeline.leasing.held)))
+        works = bool(self.pipeline.workers)
+        moved = snapshot.received if works else snapshot.fetched
+        self.readiness.look(now, moved, depth if works or depth is None else 0)
+
+    @property
+    def depth(self) -> int | None:
+        """Batches in the queue; None while it does not answer."""
+        return self._depth if trio.current_time() - self._depth_at < STALE_SECONDS else None
+
+    def rate(self, worker: str = "", seconds: int = MINUTE) -> float:
+        """Records settled a second, lately; by one worker or by all."""
+        return round(self._totals.growth(seconds).get(worker, 0.0), 1)
+
+    def shares(self, owner: str) -> Mapping[str, float]:
+        """How `worker NAME`, `source NAME` or `leasing` spent the last seconds: a share for each state."""
+        return {state: round(share, 3) for state, share in self._window(owner).growth().items() if share > 0}
+
+    @property
+    def cpu(self) -> float:
+        """Cores that this process kept busy, lately."""
+        return round(self._window("cpu").growth().get("", 0.0), 3)
+
+    def load(self, away: Sequence[str]) -> Load:
+        """What the bottleneck is derived from; `away` are the servers that do not answer."""
+        enrichment = self.pipeline.workers[0].enrichment if self.pipeline.workers else None
+        asked = enrichment.hits + enrichment.misses if enrichment else 0
+        return Load(
+            cpu=self.cpu,
+            workers=_mean([self.shares(_of_worker(worker)) for worker in self.pipeline.workers]),
+            claiming=self.shares("leasing").get("claiming", 0.0),
+            sources={
+                line.fetcher.source.name: self.shares(_of_source(line.fetcher.source.name))
+                for line in self.pipeline.lines
+            },
+            backlog=min(self._backlog, default=0),
+            settled=self.rate(seconds=LATELY),
+            away=away,
+            cache_hit_rate=enrichment.hits / asked if enrichment and asked else None,
+            is_cache_full=enrichment is not None and enrichment.size >= enrichment.cache_size,
+        )
+
+    def _clocks(self) -> Iterator[tuple[str, Busy]]:
+        yield "leasing", self.pipeline.leasing.busy
+        for worker in self.pipeline.workers:
+            yield _of_worker(worker), self.stats.worker(worker.name).busy
+        for line in self.pipeline.lines:
+            yield _of_source(line.fetcher.source.name), self.stats.source(line.fetcher.source.name).busy
+
+    def _window(self, owner: str) -> Window:
+        return self._times.setdefault(owner, Window(LATELY + 1))
+
+
+def _of_worker(worker: Worker) -> str:
+    return f"worker {worker.name}"
+
+
+def _of_source(name: str) -> str:
+    return f"source {name}"
+
+
+def _mean(shares: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+    states = {state for each in shares for state in each}
+    return {state: sum(each.get(state, 0.0) for each in shares) / len(shares) for state in sorted(states)}
