@@ -15,6 +15,7 @@ from adapters.queues.books import Books
 from adapters.sinks.database import Database
 from engine.assembly import Connections
 from engine.capped_source import CappedSource
+from engine.picture import Picture
 from engine.ports import Lookup, Queue, Source
 from engine.rounds import Archive
 from engine.run import Mode
@@ -145,6 +146,13 @@ async def serve_status(settings: Settings, status: Status, task_status: trio.Tas
     from adapters.status import server
 
     await server.serve_status(settings, status, task_status)
+
+
+def ask_engine(settings: Settings) -> Picture:
+    """What the engine at `status.address` says of itself."""
+    from adapters.status import client
+
+    return client.ask(settings)
 
 
 def _scheme(url: str) -> str:

@@ -18,10 +18,12 @@ ledger is read after the queue.
 - What a retry writes, or a dropped dead letter, is not received anew: it was counted as rejected, and stays so.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from attrs import define, field, frozen
+
+NAMES_AT_ONCE = 2_000
 
 QUEUED, DEAD, DROPPED, SETTLED = "queued", "dead", "dropped", "settled"
 """Where the queue has a batch: waiting or on lease, in its own dead letters, dropped from there, or no longer."""
@@ -133,8 +135,10 @@ class Balance:
         return self.missing == 0 and self.broken_rows == 0
 
 
-async def audit(receipts: Receipts, ledger: Ledger, since: str | None) -> list[Balance]:
-    """The balance of every source.
+async def audit(
+    receipts: Receipts, ledger: Ledger, since: str | None, show: Callable[[int, int], None] = lambda _done, _total: None
+) -> list[Balance]:
+    """The balance of every source; `show` is told how many batches are looked up, and how many there are.
 
     First the queue, then the rows: what left the one is in the others. The sums before both: what is in them has its
     receipt already.
@@ -142,7 +146,11 @@ async def audit(receipts: Receipts, ledger: Ledger, since: str | None) -> list[B
     totals = await ledger.ledger_totals(since)
     remembered = await receipts.remembered_since()
     noted = await receipts.receipts(since)
-    rows = await ledger.ledger_rows({receipt.name for receipt in noted})
+    names = sorted({receipt.name for receipt in noted})
+    rows: list[LedgerRow] = []
+    for begin in range(0, len(names), NAMES_AT_ONCE):
+        show(begin, len(names))
+        rows += await ledger.ledger_rows(names[begin : begin + NAMES_AT_ONCE])
     return balance(noted, rows, totals, remembered)
 
 

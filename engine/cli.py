@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Unpack
@@ -20,9 +20,11 @@ from engine.cli_inspect import check, check_config
 from engine.cli_letters import dead_letters
 from engine.cli_options import Command, Given, config_options, demo_settings, settings_from
 from engine.cli_retry import retry_letters
+from engine.cli_status import status, top
 from engine.errors import ConfigError, UnavailableError
 from engine.logs import configure_logs
-from engine.run import Connect, Mode, Run
+from engine.progress import progress
+from engine.run import Connect, Mode, Progress, Run
 from engine.settings import Settings, commented_config, require
 from engine.shutdown import SIGNALS
 from engine.stats import Snapshot
@@ -69,6 +71,8 @@ def cli() -> None:
 cli.add_command(check)
 cli.add_command(check_config)
 cli.add_command(audit_command)
+cli.add_command(status)
+cli.add_command(top)
 cli.add_command(dead_letters)
 dead_letters.add_command(retry_letters)
 
@@ -131,7 +135,7 @@ def run_demo(settings: Settings, *, once: bool, as_json: bool) -> None:
     """The whole machine on invented sightings: one finite day with `once`, else for ever."""
     click.echo(DEMO_BANNER, err=as_json)
     mode = Mode(once=once)
-    run_engine(demo_settings(settings), mode, wiring.connect_demo, as_json=as_json, progress=_show_progress)
+    run_engine(demo_settings(settings), mode, wiring.connect_demo, as_json=as_json, shown=_show_progress)
 
 
 def run_engine(
@@ -140,20 +144,39 @@ def run_engine(
     connect: Connect,
     *,
     as_json: bool,
-    progress: Callable[[Snapshot, int], None] | None = None,
+    shown: Progress | None = None,
 ) -> None:
     """Run until done or stopped, print the account, and exit."""
+    with _shown(mode, shown) as showing:
+        code, one_run = _run_to_its_end(settings, mode, connect, showing)
+    snapshot, seconds = one_run.stats.snapshot(), one_run.seconds
+    click.echo(account.as_json(snapshot, seconds) if as_json else account.as_text(snapshot, seconds))
+    raise SystemExit(code)
+
+
+def _run_to_its_end(settings: Settings, mode: Mode, connect: Connect, shown: Progress | None) -> tuple[int, Run]:
     configure_logs(settings.log, secrets=settings.secrets())
     gc.freeze()  # what was imported stays: it need not be looked through again and again
     gc.set_threshold(GARBAGE_THRESHOLD)
     serve = None if settings.status.address == "0" else wiring.serve_status
-    one_run = Run(settings, mode, connect, progress, serve)
+    one_run = Run(settings, mode, connect, shown, serve)
     code = trio.run(one_run.main)
     for number in SIGNALS:  # the run is over: what comes now shall not cut off its account
         signal.signal(number, signal.SIG_IGN)
-    snapshot, seconds = one_run.stats.snapshot(), one_run.seconds
-    click.echo(account.as_json(snapshot, seconds) if as_json else account.as_text(snapshot, seconds))
-    raise SystemExit(code)
+    return code, one_run
+
+
+@contextmanager
+def _shown(mode: Mode, shown: Progress | None) -> Iterator[Progress | None]:
+    """What shows how far a run with an end has come; every other shows what it was told to."""
+    if not mode.once or (shown is not None and not sys.stderr.isatty()):
+        yield shown
+        return
+    with progress("progress", "records", lambda text: structlog.get_logger().info(text)) as show:
+        if mode.work:
+            yield lambda snapshot, _: show(snapshot.received, snapshot.fetched)
+        else:
+            yield lambda snapshot, _: show(snapshot.fetched, snapshot.fetched)
 
 
 def _show_progress(snapshot: Snapshot, depth: int) -> None:

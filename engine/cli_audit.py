@@ -1,6 +1,7 @@
 """`audit`: whether everything that was received is accounted for."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Unpack
 
 import click
@@ -10,6 +11,7 @@ from adapters import wiring
 from engine import audit_lines
 from engine.audit import Balance, Counters, audit
 from engine.cli_options import Given, config_options, settings_to_inspect, since_option
+from engine.progress import Show, progress
 from engine.settings import Settings
 
 EXIT_NOT_BALANCED = 1
@@ -25,12 +27,13 @@ def audit_command(*, since: str | None, as_json: bool, **given: Unpack[Given]) -
     Engines may run meanwhile. Exit code 1 when something is missing or off.
     """
     settings = settings_to_inspect(**given)
-    balances, counters = trio.run(_audit, settings, since)
+    with progress("audit", "batches", partial(click.echo, err=True)) as show:
+        balances, counters = trio.run(_audit, settings, since, show)
     click.echo((audit_lines.as_json if as_json else audit_lines.as_text)(balances, counters))
     if not audit_lines.is_good(balances, counters):
         raise SystemExit(EXIT_NOT_BALANCED)
 
 
-async def _audit(settings: Settings, since: str | None) -> tuple[Sequence[Balance], Sequence[Counters]]:
+async def _audit(settings: Settings, since: str | None, show: Show) -> tuple[Sequence[Balance], Sequence[Counters]]:
     async with wiring.open_books(settings) as books, wiring.open_database(settings) as database:
-        return await audit(books, database, since), await database.counters()
+        return await audit(books, database, since, show), await database.counters()

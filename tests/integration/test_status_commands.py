@@ -1,0 +1,167 @@
+"""`status` and `top` beside a running engine, as a user types them; progress of commands that take long."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.collector import Collector, running_collector
+from tests.engine_process import KEPT, EngineProcess, write_config
+from tests.servers.ports import free_port
+from tests.status_page import page_of
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """A collector with three hundred good records and a bad one."""
+    with running_collector() as running:
+        records = [
+            {"ip": f"45.77.{n // 250}.{n % 250 + 1}", "timestamp": "2025-03-01T00:00:01", "botnet_type": "mirai"}
+            for n in range(300)
+        ]
+        running.add([*records, {"ip": "\x1b[31mred"}])
+        yield running
+
+
+@contextmanager
+def running_engine(folder: Path, collector: Collector) -> Iterator[dict[str, str]]:
+    """An engine that has settled everything; the environment for commands beside it."""
+    write_config(folder, log={"file": ""}, source=[{"name": "s1", "url": collector.url, "pull_interval_seconds": 0.2}])
+    environ = {"ENGINE_STATUS__ADDRESS": f"127.0.0.1:{free_port()}"}
+    with EngineProcess(folder, environ=environ) as engine, page_of(engine) as page:
+        page.until(lambda seen: seen.totals.received == 301 and seen.dead_letters.count == 1)
+        yield environ
+
+
+def run(folder: Path, environ: dict[str, str], *arguments: str) -> tuple[int, str, str]:
+    """Run a command to its end: exit code, standard output, standard error."""
+    (folder / "beside").mkdir(exist_ok=True)
+    with EngineProcess(folder / "beside", *arguments, "--config", "../engine.toml", environ=environ) as command:
+        return command.wait(30), command.output, command.errors
+
+
+class Terminal:
+    """A command on a terminal of its own, wide enough; what it drew so far."""
+
+    def __init__(self, folder: Path, environ: dict[str, str], *arguments: str) -> None:
+        self._master, slave = pty.openpty()
+        kept = {key: value for key, value in os.environ.items() if key in KEPT}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "engine", *arguments],
+            cwd=folder, env={**kept, **environ, "TERM": "xterm", "COLUMNS": "140", "LINES": "50"},
+            stdin=slave, stdout=slave, stderr=slave, close_fds=True,
+        )  # fmt: skip
+        os.close(slave)
+        self.drawn = ""
+
+    def until(self, text: str, seconds: float = 30.0) -> None:
+        """Read until it has drawn this."""
+        until = time.monotonic() + seconds
+        while text not in self.drawn:
+            assert time.monotonic() < until, self.drawn[-3000:]
+            assert self._read(), f"ended: {self.drawn[-3000:]}"
+
+    def end(self) -> int:
+        """Read to the end; the exit code."""
+        while self._read():
+            pass
+        return self.process.wait(10)
+
+    def _read(self) -> bool:
+        try:
+            if select.select([self._master], [], [], 0.5)[0]:
+                self.drawn += os.read(self._master, 65_536).decode(errors="replace")
+        except OSError:  # the other end is closed
+            return False
+        return True
+
+    def close(self) -> None:
+        """End the command, if it still runs."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._master)
+
+
+def test_status_shows_the_running_engine(collector: Collector, tmp_path: Path) -> None:
+    """In words, and as the JSON of /api/status; nothing a stranger wrote reaches the terminal as it is."""
+    with running_engine(tmp_path, collector) as environ:
+        code, output, errors = run(tmp_path, environ, "status")
+        assert (code, errors) == (0, "")
+        assert "state         ready\n" in output
+        assert "received      301 = written 300 + duplicates 0 + rejected 1\n" in output
+        assert "dead letters  1, the last one: ip " in output
+        assert "\x1b" not in output
+        code, output, _ = run(tmp_path, environ, "status", "--json")
+        assert json.loads(output)["totals"]["written"] == 300
+    code, output, errors = run(tmp_path, environ, "status")
+    assert (code, output) == (69, "")
+    assert "no engine answers" in errors
+    code, _, errors = run(tmp_path, {"ENGINE_STATUS__ADDRESS": "0"}, "status")
+    assert code == 78
+    assert len(errors.splitlines()) == 1
+
+
+def test_status_of_an_engine_that_waits(collector: Collector, tmp_path: Path) -> None:
+    """Exit code 1, and the reason."""
+    queue: dict[str, object] = {"url": "redis://127.0.0.1:1/0"}
+    write_config(tmp_path, queue=queue, log={"file": ""}, source=[{"name": "s1", "url": collector.url}])
+    environ = {"ENGINE_STATUS__ADDRESS": f"127.0.0.1:{free_port()}"}
+    with EngineProcess(tmp_path, environ=environ) as engine, page_of(engine):
+        code, output, _ = run(tmp_path, environ, "status")
+    assert code == 1
+    assert "NOT ready: waiting for the servers" in output
+
+
+def test_top_is_plain_lines_without_a_terminal(collector: Collector, tmp_path: Path) -> None:
+    """One a look, until it is interrupted."""
+    with running_engine(tmp_path, collector) as environ:
+        folder = tmp_path / "beside"
+        folder.mkdir()
+        options = ("top", "--every", "0.2", "--config", "../engine.toml")
+        with EngineProcess(folder, *options, environ={**environ, "PYTHONUNBUFFERED": "1"}) as top:
+            while len(top.output.splitlines()) < 3:
+                assert top.is_running, top.errors
+                select.select([], [], [], 0.05)
+            top.send(signal.SIGINT)
+            assert top.wait(10) == 0
+        assert all("records/s  received 301  queue 0 of 10,000 batches" in line for line in top.output.splitlines())
+        assert "\x1b" not in top.output
+
+
+def test_top_draws_on_a_terminal(collector: Collector, tmp_path: Path) -> None:
+    """Workers, sources and the limit, in place; Ctrl+C leaves the screen as it was."""
+    with (
+        running_engine(tmp_path, collector) as environ,
+        closing(Terminal(tmp_path, environ, "top", "--every", "0.2")) as terminal,
+    ):
+        terminal.until("worker-1")
+        terminal.until("mirai")
+        terminal.until("Nothing waits")
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.end() == 0
+        assert "\x1b[?1049l" in terminal.drawn  # back from the alternate screen
+        assert "\x1b[?25h" in terminal.drawn  # the cursor is there
+        assert "Traceback" not in terminal.drawn
+
+
+def test_once_shows_progress_on_a_terminal(collector: Collector, tmp_path: Path) -> None:
+    """A bar with count and rate while it runs, the account at the end, and nothing left of the bar."""
+    write_config(tmp_path, log={"file": ""}, source=[{"name": "s1", "url": collector.url}])
+    collector.misbehave("hang", times=None)
+    with closing(Terminal(tmp_path, {"ENGINE_STATUS__ADDRESS": "0"}, "--once")) as terminal:
+        terminal.until("0/s")
+        collector.behave()
+        assert terminal.end() == 0
+    assert "records" in terminal.drawn
+    assert "received             301" in terminal.drawn
+    assert "batch written" in terminal.drawn
