@@ -3,9 +3,10 @@
 Drivers are imported where they are chosen: a run on SQLite never loads Redis or MySQL.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from secrets import randbits
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import trio
@@ -13,14 +14,16 @@ from attrs import evolve
 
 from adapters.queues.books import Books
 from adapters.sinks.database import Database
+from engine.archive import Archive
 from engine.assembly import Connections
 from engine.capped_source import CappedSource
-from engine.picture import Picture
 from engine.ports import Lookup, Queue, Source
-from engine.rounds import Archive
 from engine.run import Mode
 from engine.settings import Settings, SourceSettings
-from engine.status import Status
+
+if TYPE_CHECKING:  # loading it costs time that the first page of a source should not wait for
+    from engine.picture import Picture
+    from engine.status import Status
 
 DEMO_RECORDS_PER_DAY = 20_000
 
@@ -141,14 +144,16 @@ def open_lookup(settings: Settings) -> Lookup:
     return mmdb.open_lookup(settings.enrichment.mmdb, builtin=settings.enrichment.builtin)
 
 
-async def serve_status(settings: Settings, status: Status, task_status: trio.TaskStatus[None]) -> None:
+async def serve_status(
+    settings: Settings, open_status: "Callable[[], Status]", task_status: trio.TaskStatus[None]
+) -> None:
     """The status page, where `status.address` names one."""
     from adapters.status import server
 
-    await server.serve_status(settings, status, task_status)
+    await server.serve_status(settings, open_status, task_status)
 
 
-def ask_engine(settings: Settings) -> Picture:
+def ask_engine(settings: Settings) -> "Picture":
     """What the engine at `status.address` says of itself."""
     from adapters.status import client
 

@@ -8,6 +8,7 @@ import trio
 from attrs import define, frozen
 
 from engine.acceptance import Rules
+from engine.archive import Archive
 from engine.confirmation import Confirmation
 from engine.confirmer import Confirmer
 from engine.enrichment import Enrichment
@@ -18,7 +19,6 @@ from engine.outage import Outage
 from engine.ownership import Ownership
 from engine.pipeline import Pipeline
 from engine.ports import Lookup, Queue, Sink, Source, StartLog, TrialLog
-from engine.rounds import Archive
 from engine.settings import Settings, SourceSettings
 from engine.source_line import SourceLine
 from engine.stats import Stats

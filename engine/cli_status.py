@@ -10,7 +10,6 @@ import click
 from attrs import asdict
 
 from adapters import wiring
-from engine import status_lines
 from engine.cli_options import Given, config_options, settings_from
 from engine.errors import UnavailableError
 from engine.settings import Settings
@@ -26,8 +25,10 @@ def status(*, as_json: bool, **given: Unpack[Given]) -> None:
 
     Asks the engine at status.address. Exit code 1 when it is not ready, 69 when none answers.
     """
+    from engine.status_lines import as_text  # noqa: PLC0415 - loading it takes a part of every other command's start
+
     picture = wiring.ask_engine(settings_from(**given))
-    click.echo(json.dumps(asdict(picture)) if as_json else status_lines.as_text(picture))
+    click.echo(json.dumps(asdict(picture)) if as_json else as_text(picture))
     if not picture.health.ready:
         raise SystemExit(EXIT_NOT_READY)
 
@@ -50,8 +51,10 @@ def _show_lines(settings: Settings, every: float) -> None:
 
 
 def _said(settings: Settings) -> str:
+    from engine.status_lines import as_line  # noqa: PLC0415
+
     try:
-        return status_lines.as_line(wiring.ask_engine(settings))
+        return as_line(wiring.ask_engine(settings))
     except UnavailableError as error:
         return f"unavailable: {error}"
 

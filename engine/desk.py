@@ -37,11 +37,15 @@ RETRY_SECONDS = 20.0
 
 @define(eq=False)
 class Desk:
-    """Answers for one run, also while its servers are still away. See `engine.status.Status`."""
+    """Answers for one run, also while its servers are still away. See `engine.status.Status`.
+
+    `began_at` is when the run began, in seconds since 1970.
+    """
 
     settings: Settings
     stats: Stats
     stop: trio.Event
+    began_at: float
     _readiness: Readiness = field(init=False)
     _drawing: Drawing | None = None
     _rounds: Rounds | None = None
@@ -49,7 +53,6 @@ class Desk:
     _picture: Picture | None = None
     _drawn_at: float = float("-inf")
     _version: str = ""
-    _began_at: float = field(factory=time)
     _clean: Cleaner = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -108,11 +111,11 @@ class Desk:
         )
 
     def _about(self) -> About:
-        began = datetime.fromtimestamp(self._began_at, UTC).isoformat(" ")
+        began = datetime.fromtimestamp(self.began_at, UTC).isoformat(" ")
         return About(
             version=self._installed_version(),
             started_at=iso(began),
-            uptime_seconds=round(time() - self._began_at, 1),
+            uptime_seconds=round(time() - self.began_at, 1),
             host=socket.gethostname(),
             pid=os.getpid(),
             queue=_kind(self.settings.queue.url),

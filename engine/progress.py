@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from attrs import define, field
 
-from engine.status_lines import duration
+from engine.durations import duration
 
 LINE_SECONDS = 10.0
 

@@ -4,15 +4,16 @@ The audit here covers what was put lately, so that it costs the same however lar
 command, covers everything.
 """
 
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, field
 
-from engine.audit import QUEUED, Ledger, Receipts, balance
-from engine.dead_letters import DeadLetter, DeadLetters
+from engine.archive import Archive
+from engine.audit import QUEUED, Receipts, balance
+from engine.dead_letters import DeadLetter
 from engine.errors import EngineError
 from engine.picture import AuditView, LettersView, LetterView
 
@@ -23,16 +24,6 @@ AUDITED = timedelta(minutes=5)
 SHARE = 20
 """At most one part in so many of the time is spent asking: what takes long is asked less often."""
 NEWEST = 20
-
-
-@frozen
-class Archive:
-    """What the stores can be asked about beside the work. `count_letters(limit)` counts up to the limit."""
-
-    count_letters: Callable[[int], Awaitable[int]]
-    open_letters: Callable[[], AbstractAsyncContextManager[DeadLetters]]
-    open_books: Callable[[], AbstractAsyncContextManager[Receipts]]
-    ledger: Ledger
 
 
 @define(eq=False)

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from time import time
+from typing import TYPE_CHECKING
 
 import structlog
 import trio
@@ -9,15 +11,20 @@ from attrs import asdict, define, field, frozen
 
 from engine import shutdown
 from engine.assembly import Assembly, Connections
-from engine.desk import Desk
 from engine.errors import ConfigError, UnavailableError
 from engine.outage import Outage
+from engine.pipeline import Pipeline
 from engine.ports import Queue
 from engine.settings import Settings
 from engine.stats import Snapshot, Stats
-from engine.status import Status
+
+if TYPE_CHECKING:  # loading it costs time that the first page of a source should not wait for
+    from engine.desk import Desk
+    from engine.status import Status
 
 PROGRESS_SECONDS = 1.0
+WATCH_AFTER_SECONDS = 1.0
+"""Nobody looks in the first second of a run: what shows it is loaded after that."""
 
 
 @frozen
@@ -29,7 +36,7 @@ class Mode:
     once: bool = False
 
 
-Serve = Callable[[Settings, Status, trio.TaskStatus[None]], Awaitable[None]]
+Serve = Callable[[Settings, Callable[[], "Status"], trio.TaskStatus[None]], Awaitable[None]]
 Connect = Callable[[Settings, Mode], AbstractAsyncContextManager[Connections]]
 Progress = Callable[[Snapshot, int], None]
 
@@ -51,6 +58,8 @@ class Run:
     stats: Stats = field(factory=Stats)
     seconds: float = 0.0
     _stop: trio.Event = field(factory=trio.Event, repr=False)
+    _began_at: float = field(factory=time)
+    _opened: "Desk | None" = field(default=None, repr=False)
     _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
 
     async def main(self) -> int:
@@ -74,10 +83,9 @@ class Run:
             self._log.warning(warning)
         queue_outage = Outage("queue")
         connected = trio.Event()
-        desk = Desk(self.settings, self.stats, self._stop)
         async with trio.open_nursery() as nursery:
             if self.serve is not None:
-                await nursery.start(self._serve, desk)
+                await nursery.start(self.serve, self.settings, self._desk)
             nursery.start_soon(self._give_up_connecting, connected, nursery.cancel_scope)
             async with AsyncExitStack() as stack:
                 connections = await Outage("servers").wait_for(self._connect, stack)
@@ -88,7 +96,7 @@ class Run:
                 self._announce(workers, [source.name for source, _ in connections.sources])
                 async with trio.open_nursery() as showing:  # ends before the queue it asks is closed
                     if self.serve is not None:
-                        showing.start_soon(desk.attend, pipeline, connections)
+                        showing.start_soon(self._watch, pipeline, connections)
                     if self.progress is not None:
                         showing.start_soon(_show, self.progress, self.stats, connections.queue)
                     await pipeline.run(self._stop, once=self.mode.once)
@@ -96,9 +104,16 @@ class Run:
             nursery.cancel_scope.cancel()
         self._log.info("stopped", **asdict(self.stats.snapshot()))
 
-    async def _serve(self, desk: Desk, task_status: trio.TaskStatus[None]) -> None:
-        assert self.serve is not None
-        await self.serve(self.settings, desk, task_status)
+    def _desk(self) -> "Desk":
+        if self._opened is None:
+            from engine.desk import Desk  # noqa: PLC0415 - see WATCH_AFTER_SECONDS
+
+            self._opened = Desk(self.settings, self.stats, self._stop, self._began_at)
+        return self._opened
+
+    async def _watch(self, pipeline: Pipeline, connections: Connections) -> None:
+        await trio.sleep(WATCH_AFTER_SECONDS)
+        await self._desk().attend(pipeline, connections)
 
     async def _give_up_connecting(self, connected: trio.Event, attempt: trio.CancelScope) -> None:
         """A soft stop ends the waiting for servers at once; once connected it is the pipeline's."""

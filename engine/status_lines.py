@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from engine.durations import duration
 from engine.picture import Picture, SourceView, WorkerView
 from engine.printable import printable
-
-MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 
 def as_text(picture: Picture) -> str:
@@ -117,15 +116,3 @@ def shares(busy: Mapping[str, float]) -> str:
     """Shares of time, the largest first."""
     largest = sorted(busy.items(), key=lambda pair: -pair[1])
     return ", ".join(f"{state} {share:.0%}" for state, share in largest) or "just begun"
-
-
-def duration(seconds: float) -> str:
-    """A time span in its two largest units."""
-    whole = round(seconds)
-    if whole < MINUTE:
-        return f"{whole} s"
-    if whole < HOUR:
-        return f"{whole // MINUTE} min {whole % MINUTE} s"
-    if whole < DAY:
-        return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
-    return f"{whole // DAY} d {whole % DAY // HOUR} h"

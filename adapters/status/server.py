@@ -2,15 +2,19 @@
 
 import socket
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import structlog
 import trio
 
-from adapters.status.access import Access
 from engine.errors import ConfigError
 from engine.settings import Settings
 from engine.settings.allowed import is_loopback, split_address
-from engine.status import Status
+
+if TYPE_CHECKING:  # to import this file is to open a port, no more
+    from collections.abc import Callable
+
+    from engine.status import Status
 
 FIRST_WORK_SECONDS = 1.0
 """Loading what serves takes a quarter of a second: the first page of a source does not wait for it. Whoever asks
@@ -19,9 +23,11 @@ BACKLOG = 64
 
 
 async def serve_status(
-    settings: Settings, status: Status, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    settings: Settings,
+    open_status: "Callable[[], Status]",
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled. Started once the port is open.
+    """Serve until cancelled. Started once the port is open; `open_status` is called when there is somebody to answer.
 
     A port that is taken: ConfigError where `status.address` was given, else a warning and no page, for a second engine
     on one machine is no mistake.
@@ -36,7 +42,7 @@ async def serve_status(
         log.info("status page", url=f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/")
         await trio.sleep(FIRST_WORK_SECONDS)
         await trio.to_thread.run_sync(_load, abandon_on_cancel=True)
-        await _serve(settings, status, listener)
+        await _serve(settings, open_status(), listener)
 
 
 def _listener(settings: Settings, log: structlog.stdlib.BoundLogger) -> socket.socket | None:
@@ -74,8 +80,9 @@ def _load() -> None:
     import adapters.status.serving  # noqa: F401, PLC0415
 
 
-async def _serve(settings: Settings, status: Status, listener: socket.socket) -> None:
-    from adapters.status.app import make_app  # noqa: PLC0415 - loaded above
+async def _serve(settings: Settings, status: "Status", listener: socket.socket) -> None:
+    from adapters.status.access import Access  # noqa: PLC0415 - loaded above
+    from adapters.status.app import make_app  # noqa: PLC0415
     from adapters.status.serving import Serving  # noqa: PLC0415
 
     host, _ = split_address(settings.status.address)

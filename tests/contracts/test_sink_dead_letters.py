@@ -299,3 +299,13 @@ async def test_a_batch_whose_dead_letters_are_refused_is_not_there_at_all(
         assert store.rows(f"SELECT ip FROM botnet_communications_{kind}") == [("9.9.9.9",)]
         assert store.rows(f"SELECT received FROM engine_ledger WHERE source = '{kind}'") == [(1,)]
         assert await write_with(sink, batch) == Written(1, 0, 1)
+
+
+async def test_the_newest_come_first(database: Database, letters: DeadLetters) -> None:
+    """As many as asked for, by id; of every source."""
+    await seed(database, letters, "newest", 5)
+    (last, *_), every = await letters.newest(1), await letters.newest(PAGE_SIZE)
+    assert every[0] == last
+    assert [letter.id for letter in every] == sorted((letter.id for letter in every), reverse=True)
+    assert len(await letters.newest(3)) == 3
+    assert {letter.position for letter in every if letter.source == "newest"} == set("12345")

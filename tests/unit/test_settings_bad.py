@@ -16,6 +16,8 @@ SOURCE_KEYS = (
     "name, url, api_key, api_key_file, api_key_env, timezone, pull_interval_seconds, pull_limit, timeout_seconds, "
     "confirm_quarantine_seconds, verify_tls, ca_file, enabled"
 )
+ADDRESSES = "HOST:PORT such as 127.0.0.1:8787 or [::1]:8787 (port 0: a free one), or 0 for nowhere"
+CLOSED = "an address of loopback, or a status.token that they must present"
 SECTIONS = "engine, worker, queue, database, enrichment, acceptance, status, log, source"
 QUEUES = "redis://, rediss://, unix://, redis+cluster://, rediss+cluster://, redis+sentinel://, rediss+sentinel://, sqlite:///FILE or memory://"
 DATABASES = "mysql://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:///FILE"
@@ -47,6 +49,15 @@ IN_FILE = [
     ("[worker]\nfnord = 2", f"worker.fnord: unknown key; allowed: {WORKER_KEYS}"),
     ("[qeue]\nurl = 'memory://'", f"[qeue]: unknown section (did you mean queue?); allowed: {SECTIONS}"),
     ("[[sources]]\nname = 'a'", f"[sources]: unknown section (did you mean source?); allowed: {SECTIONS}"),
+    ("[status]\naddress = '8787'", f"status.address = '8787': not HOST:PORT; allowed: {ADDRESSES}"),
+    ("[status]\naddress = 'a b:1'", f"status.address = 'a b:1': not HOST:PORT; allowed: {ADDRESSES}"),
+    (
+        "[status]\naddress = '[::1]:65536'",
+        f"status.address = '[::1]:65536': port is not between 0 and 65535; allowed: {ADDRESSES}",
+    ),
+    ("[status]\naddress = '0.0.0.0:8787'", f"status.address = '0.0.0.0:8787': others reach it; allowed: {CLOSED}"),
+    ("[status]\naddress = 'engine.example:1'", f"status.address = 'engine.example:1': others reach it; allowed: {CLOSED}"),
+    ("[status]\nstall_seconds = 0", "status.stall_seconds = 0: too small; allowed: seconds, above 0, at most 86400"),
     ("worker = 4", "worker: not a section; allowed: [worker] and its keys below"),
     ("[engine]\nshutdown_grace_seconds = 0.5", "engine.shutdown_grace_seconds = 0.5: too small; allowed: seconds, from 1 to 86400"),
     ("[engine]\nname = 'a b'", f"engine.name = 'a b': not a name; allowed: {NAMES}"),

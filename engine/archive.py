@@ -1,0 +1,19 @@
+"""What the stores can be asked about beside the work."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+from attrs import frozen
+
+from engine.audit import Ledger, Receipts
+from engine.dead_letters import DeadLetters
+
+
+@frozen
+class Archive:
+    """Dead letters and books. `count_letters(limit)` counts up to the limit."""
+
+    count_letters: Callable[[int], Awaitable[int]]
+    open_letters: Callable[[], AbstractAsyncContextManager[DeadLetters]]
+    open_books: Callable[[], AbstractAsyncContextManager[Receipts]]
+    ledger: Ledger

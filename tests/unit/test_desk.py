@@ -1,0 +1,144 @@
+"""What a running engine says of itself, on in-memory ports and trio's clock."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+from attrs import define, evolve, field
+from trio.testing import MockClock
+
+from adapters.queues.memory import MemoryQueue, MemoryStore
+from engine.assembly import Connections
+from engine.desk import age_of
+from engine.errors import UnavailableError
+from engine.picture import Picture
+from engine.run import Mode, Run
+from engine.settings import Settings, SourceSettings
+from engine.status import Status
+from tests.world import Trouble, WorldDatabase, WorldLookup, WorldSource, away_until, no_trouble
+
+SOURCE = SourceSettings(name="s", url="http://127.0.0.1:1", pull_interval_seconds=1, pull_limit=5)
+
+
+@define(eq=False)
+class Watched:
+    """A run whose database takes five seconds a transaction, and whoever looks at it."""
+
+    look: Callable[[Status], list[Picture]]
+    source: WorldSource = field(factory=WorldSource)
+    database: WorldDatabase = field(factory=lambda: WorldDatabase(latency_seconds=5))
+    lookup: WorldLookup = field(factory=WorldLookup)
+    settings: Settings = field(factory=lambda: evolve(Settings(), sources=(SOURCE,)))
+    seen: list[Picture] = field(factory=list)
+
+    async def run(self, trouble: Trouble = no_trouble) -> None:
+        """One run of twenty records, looked at every second."""
+        for number in range(1, 21):
+            self.source.add(f"8.8.8.{number}")
+        for part in (self.source, self.database, self.lookup):
+            part.trouble = trouble
+        run = Run(self.settings, Mode(once=True), self._connect, serve=self._serve)
+        assert await run.main() == 0
+
+    async def _serve(self, _: Settings, open_status: Callable[[], Status], task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        while True:
+            self.seen += self.look(open_status())
+            await trio.sleep(1)
+
+    @asynccontextmanager
+    async def _connect(self, _: Settings, __: Mode) -> AsyncIterator[Connections]:
+        yield Connections(
+            queue=MemoryQueue(MemoryStore(lease_seconds=60)),
+            sources=[(self.source, SOURCE)],
+            lookup=self.lookup,
+            open_sink=self.database.writer,
+            start_log=self.database,
+            trials=self.database,
+        )
+
+
+def pictures(status: Status) -> list[Picture]:
+    """The picture now."""
+    return [status.picture()]
+
+
+async def test_the_picture_follows_the_run(autojump_clock: MockClock) -> None:
+    """Before there is anything it says so; then stages, totals and rates are those of the run."""
+    watched = Watched(pictures)
+    await watched.run()
+    first, last = watched.seen[0], watched.seen[-1]
+    assert (first.limit.case, first.health.ready, first.queue.batches, first.workers) == ("starting", False, None, ())
+    assert last.totals.fetched == 20
+    (worker,), (source,) = last.workers, last.sources
+    assert (worker.name, worker.state) == ("worker-1", "writing")
+    assert worker.busy["writing"] > 0.9
+    assert (source.name, source.fetched, source.state) == ("s", 20, "waiting")
+    assert source.cursor is not None
+    assert source.cursor.sequence == 20
+    assert (last.limit.stage, last.limit.setting) == ("database", "worker.worker_count")
+    assert last.cache.misses == 20
+    assert {picture.health.ready for picture in watched.seen[3:]} == {True}
+
+
+@pytest.mark.parametrize(
+    ("what", "state", "stage"),
+    [("write", "waiting for the database", "database"), ("lookup", "waiting for the look-up", "look-up")],
+)
+async def test_a_server_that_is_away_is_what_limits(
+    what: str, state: str, stage: str, autojump_clock: MockClock
+) -> None:
+    """The worker waits for it, and after `stall_seconds` the engine is not ready; both end with the outage."""
+    watched = Watched(pictures)
+    away = away_until(trio.current_time() + 200)
+    await watched.run(lambda call: away(call) if call == what else None)
+    during = watched.seen[150]
+    assert during.workers[0].state == state
+    assert (during.limit.stage, during.limit.case) == (stage, f"{stage}-away")
+    assert not during.health.ready
+    assert during.health.reason is not None
+    assert "none has moved" in during.health.reason
+    assert watched.seen[30].health.ready
+
+
+async def test_a_source_that_is_away_is_named_with_its_error(autojump_clock: MockClock) -> None:
+    """Unreachable, with the reason; nothing waits, so that the engine stays ready."""
+    watched = Watched(pictures)
+    away = away_until(trio.current_time() + 200)
+    await watched.run(lambda call: away(call) if call == "fetch" else None)
+    during = watched.seen[150]
+    assert (during.sources[0].state, during.sources[0].last_error) == ("unreachable", "fetch: away")
+    assert during.limit.case == "source-away"
+    assert during.health.ready
+    assert watched.seen[-1].sources[0].state != "unreachable"
+
+
+async def test_without_stores_to_ask_nothing_can_be_retried(autojump_clock: MockClock) -> None:
+    """It is refused for now, before and while the engine works."""
+    statuses: list[Status] = []
+
+    def remember(status: Status) -> list[Picture]:
+        statuses.append(status)
+        return pictures(status)
+
+    watched = Watched(remember)
+    await watched.run()
+    with pytest.raises(UnavailableError):
+        await statuses[-1].retry(1)
+    assert watched.seen[-1].dead_letters.count is None
+    assert statuses[-1].records_by_type() == {"mirai": 20}
+
+
+def test_the_age_of_files_is_that_of_the_oldest(tmp_path: Path) -> None:
+    """None without files, and where one is not there."""
+    assert age_of([]) is None
+    assert age_of([tmp_path / "gone"]) is None
+    (tmp_path / "new").touch()
+    (tmp_path / "old").touch()
+    os.utime(tmp_path / "old", (0, 0))
+    age = age_of([tmp_path / "new", tmp_path / "old"])
+    assert age is not None
+    assert age > 1_000_000_000
