@@ -5,6 +5,7 @@ Drivers are imported where they are chosen: a run on SQLite never loads Redis or
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from secrets import randbits
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -51,11 +52,15 @@ async def connect(settings: Settings, mode: Mode) -> AsyncIterator[Connections]:
             open_sink=database.writer,
             start_log=database,
             trials=database,
-            archive=Archive(
-                database.dead_letter_count, database.letters, lambda: open_books(settings), ledger=database
-            ),
+            archive=_archive(settings, database),
             warnings=[*await queue.durability_warnings(), *await database.durability_warnings()],
         )
+
+
+def _archive(settings: Settings, database: Database) -> Archive:
+    has_books = _scheme(settings.queue.url) != "memory"
+    books = partial(open_books, settings) if has_books else None
+    return Archive(database.dead_letter_count, database.letters, books, database)
 
 
 @asynccontextmanager

@@ -11,9 +11,12 @@ from engine.dead_letters import DeadLetters
 
 @frozen
 class Archive:
-    """Dead letters and books. `count_letters(limit)` counts up to the limit."""
+    """Dead letters and books. `count_letters(limit)` counts up to the limit.
+
+    A queue without books, in memory, has nothing to audit.
+    """
 
     count_letters: Callable[[int], Awaitable[int]]
     open_letters: Callable[[], AbstractAsyncContextManager[DeadLetters]]
-    open_books: Callable[[], AbstractAsyncContextManager[Receipts]]
+    open_books: Callable[[], AbstractAsyncContextManager[Receipts]] | None
     ledger: Ledger

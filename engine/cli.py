@@ -41,6 +41,7 @@ DEMO_BANNER = """\
 DEMO: nothing is configured here, so a collector of our own on loopback invents sightings, and they go into
 engine-demo.db in this folder. `python -m engine init` writes an engine.toml to start with a real collector.
 """
+DEMO_PAGE = "While it runs, http://{}/ shows what it does.\n"
 
 
 class DefaultToRun(click.Group):
@@ -133,7 +134,8 @@ def version() -> None:
 
 def run_demo(settings: Settings, *, once: bool, as_json: bool) -> None:
     """The whole machine on invented sightings: one finite day with `once`, else for ever."""
-    click.echo(DEMO_BANNER, err=as_json)
+    page = "" if settings.status.address == "0" else DEMO_PAGE.format(settings.status.address)
+    click.echo(DEMO_BANNER + page, err=as_json)
     mode = Mode(once=once)
     run_engine(demo_settings(settings), mode, wiring.connect_demo, as_json=as_json, shown=_show_progress)
 

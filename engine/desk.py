@@ -67,7 +67,9 @@ class Desk:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pulse.run)
             if connections.archive is not None:
-                self._rounds = Rounds(connections.archive, self.settings.acceptance.dead_letter_limit, self._clean.text)
+                self._rounds = Rounds(
+                    connections.archive, self.settings.acceptance.dead_letter_limit, self._clean.text, self.began_at
+                )
                 nursery.start_soon(self._rounds.run)
 
     def problem(self) -> str | None:

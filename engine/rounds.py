@@ -5,7 +5,7 @@ command, covers everything.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime, timedelta
 
 import trio
@@ -30,12 +30,14 @@ NEWEST = 20
 class Rounds:
     """The last answers, their texts made fit to be shown by `clean`; None before the first.
 
-    A server that is away, or refuses to answer, leaves the last one standing.
+    `began_at` is when the run began, in seconds since 1970. A server that is away, or refuses to answer, leaves the
+    last one standing.
     """
 
     archive: Archive
     letter_limit: int
     clean: Callable[[str], str]
+    began_at: float
     letters: LettersView = field(factory=LettersView)
     audit: AuditView | None = None
     _changed: trio.Event = field(factory=trio.Event)
@@ -44,7 +46,8 @@ class Rounds:
         """Go round for ever."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_letters)
-            nursery.start_soon(self._watch_books)
+            if self.archive.open_books is not None:
+                nursery.start_soon(self._watch_books, self.archive.open_books)
 
     def letters_changed(self) -> None:
         """Ask for the dead letters now, not only when their time has come."""
@@ -62,12 +65,12 @@ class Rounds:
                     await self._changed.wait()
                 self._changed = trio.Event()
 
-    async def _watch_books(self) -> None:
-        began_at = datetime.now(UTC)
+    async def _watch_books(self, open_books: Callable[[], AbstractAsyncContextManager[Receipts]]) -> None:
+        began_at = datetime.fromtimestamp(self.began_at, UTC)
         await trio.sleep(FIRST_AUDIT_SECONDS)
         while True:
             with suppress(EngineError):
-                async with self.archive.open_books() as books:
+                async with open_books() as books:
                     while True:
                         began = trio.current_time()
                         self.audit = await self._audit(books, max(began_at, datetime.now(UTC) - AUDITED))

@@ -43,7 +43,7 @@ class SourceLine:
                     nursery.start_soon(confirmer.run, self.fetcher.pace.interval_seconds)
                     yield confirmer
                     nursery.cancel_scope.cancel()
-                    self.fetcher.stats.source(self.fetcher.source.name).busy.turn("standing by")
                 await confirmer.settle()
             finally:
+                self.fetcher.stats.source(self.fetcher.source.name).busy.turn("standing by")
                 await confirmer.farewell()

@@ -1,6 +1,6 @@
 """The status page of an engine process, as a client over HTTP sees it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 
 import httpx
@@ -30,7 +30,7 @@ class StatusPage:
         assert answer.status_code == 200, answer.text
         return msgspec.json.decode(answer.content, type=Picture)
 
-    def events(self) -> Iterator[Picture]:
+    def events(self) -> Generator[Picture]:
         """The pictures that `/api/events` sends, one a second."""
         with self.client.stream("GET", "/api/events") as stream:
             assert stream.headers["content-type"].startswith("text/event-stream")

@@ -58,7 +58,7 @@ def test_the_numbers_are_those_of_the_run(collector: Collector, tmp_path: Path) 
     """Everything that was settled shows, in the JSON, in the events and in the metrics; more moves them."""
     write(tmp_path, collector)
     with started(tmp_path) as engine, page_of(engine) as page:
-        picture = page.until(lambda seen: seen.totals.received == 1001 and seen.audit is not None)
+        picture = page.until(lambda seen: seen.audit is not None and seen.audit.received == 1001, pictures=80)
         assert picture.version == 1
         assert picture.totals == Totals(1001, 1001, 1000, 0, 1, 1, picture.totals.confirmed)
         assert picture.health.ready
@@ -124,6 +124,31 @@ def test_ready_is_tied_to_progress_with_a_frozen_server(
         mariadb.resume()
         page.until_ready_is(200)
         page.until(lambda seen: seen.totals.written == 1500)
+
+
+def test_a_frozen_server_does_not_delay_the_end(
+    servers: tuple[RedisServer, MariaDbServer], collector: Collector, tmp_path: Path
+) -> None:
+    """What asks it for the page ends with the engine, while somebody looks on."""
+    redis, mariadb = servers
+    place = ServerPlace(tmp_path, redis, mariadb, "frozen")
+    configure(place, collector.url, status={"stall_seconds": 1}, engine={"shutdown_grace_seconds": GRACE})
+    with ExitStack() as stack:
+        environ = {**WITH_PAGE, "ENGINE_SOURCE_S1__API_KEY": "canary-key"}
+        engine = stack.enter_context(EngineProcess(tmp_path, environ=environ))
+        page = stack.enter_context(page_of(engine))
+        page.until(lambda seen: seen.totals.received == 1001)
+        mariadb.pause()
+        stack.callback(mariadb.resume)
+        collector.add(map(sighting, range(2000, 2500)))
+        page.until_ready_is(503)
+        events = page.events()
+        assert next(events).totals.received == 1001
+        began = time.monotonic()
+        engine.send(signal.SIGTERM)
+        assert engine.wait(GRACE + 1) == 0
+        assert time.monotonic() - began < GRACE + 1
+        events.close()
 
 
 def test_ready_is_tied_to_progress_with_a_locked_file(collector: Collector, tmp_path: Path) -> None:
