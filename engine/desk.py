@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from time import time
+from time import process_time, time
 from urllib.parse import urlsplit
 
 import trio
@@ -125,6 +125,8 @@ class Desk:
             lookup=_lookup(self.settings),
             lookup_age_seconds=age_of(self.settings.enrichment.mmdb),
             is_stopping=self.stop.is_set(),
+            cpu_seconds=round(process_time(), 3),
+            memory_bytes=_resident_bytes(),
         )
 
     def _installed_version(self) -> str:
@@ -167,6 +169,13 @@ def age_of(files: Sequence[Path]) -> float | None:
     try:
         return round(time() - min(file.stat().st_mtime for file in files), 1) if files else None
     except OSError:
+        return None
+
+
+def _resident_bytes() -> int | None:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:  # no Linux
         return None
 
 

@@ -12,7 +12,10 @@ VERSION = 1
 
 @frozen
 class About:
-    """Which engine this is; `lookup_age_seconds` is the age of the oldest look-up file."""
+    """Which engine this is, and what it uses of its machine.
+
+    `lookup_age_seconds` is the age of the oldest look-up file, `memory_bytes` None where the system does not say.
+    """
 
     version: str
     started_at: str
@@ -24,6 +27,8 @@ class About:
     lookup: str
     lookup_age_seconds: float | None = None
     is_stopping: bool = False
+    cpu_seconds: float = 0.0
+    memory_bytes: int | None = None
 
 
 @frozen

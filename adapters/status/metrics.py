@@ -46,6 +46,8 @@ def _of_run(picture: Picture) -> Iterator[Metric]:
     about, totals = picture.engine, picture.totals
     labels = ["version", "queue", "database"]
     yield _gauge("info", "The engine itself.", [([about.version, about.queue, about.database], 1)], labels)
+    yield _counter("cpu_seconds_total", "Computing time of the process.", [([], about.cpu_seconds)])
+    yield _gauge("resident_memory_bytes", "Memory of the process.", _known(about.memory_bytes))
     yield _gauge("uptime_seconds", "Since this run began.", [([], about.uptime_seconds)])
     yield _gauge(
         "ready", "1 while the engine gets on, 0 while records wait and none moves.", [([], picture.health.ready)]

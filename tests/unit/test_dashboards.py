@@ -25,7 +25,18 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 NAME = re.compile(r"\bbotnet_engine_[a-z_]+\b")
 SECONDS = {"idle": 1.0}
 FULL = Picture(
-    engine=About("0.1.0", "2026-11-25T00:00:00Z", 1.0, "host", 1, "redis", "mysql", "built-in", lookup_age_seconds=1.0),
+    engine=About(
+        "0.1.0",
+        "2026-11-25T00:00:00Z",
+        1.0,
+        "host",
+        1,
+        "redis",
+        "mysql",
+        "built-in",
+        lookup_age_seconds=1.0,
+        memory_bytes=1,
+    ),
     health=Health(ready=True),
     limit=Limit("none", "nothing-waits", ""),
     queue=QueueView(1, 10, 5),
