@@ -20,6 +20,8 @@ FIRST_WORK_SECONDS = 1.0
 """Loading what serves takes a quarter of a second: the first page of a source does not wait for it. Whoever asks
 earlier waits in the port's queue."""
 BACKLOG = 64
+SEND_BUFFER = 64 * 1024
+"""Bytes that a client which does not read may keep in the kernel: each connection inherits it."""
 
 
 async def serve_status(
@@ -66,6 +68,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError:

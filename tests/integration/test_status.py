@@ -213,7 +213,8 @@ def test_a_client_that_never_reads_does_not_delay_the_end(collector: Collector, 
         with suppress(TimeoutError):
             while True:
                 silent.sendall(request)  # it answers until nothing fits any more, and then does not read on either
-        page.get("/healthz")
+        began = page.picture().engine.uptime_seconds
+        page.until(lambda seen: seen.engine.uptime_seconds > began + 2)
         engine.send(signal.SIGTERM)
         assert engine.wait(GRACE + 1) == 0
 
