@@ -33,6 +33,7 @@ NOT_STARTED = "waiting for the servers: queue, database and look-up are not open
 FRESH_SECONDS = 0.5
 """A picture younger than that is given again, however many ask."""
 RETRY_SECONDS = 20.0
+MEMORY = Path("/proc/self/statm")
 
 
 @define(eq=False)
@@ -126,7 +127,7 @@ class Desk:
             lookup_age_seconds=age_of(self.settings.enrichment.mmdb),
             is_stopping=self.stop.is_set(),
             cpu_seconds=round(process_time(), 3),
-            memory_bytes=_resident_bytes(),
+            memory_bytes=resident_bytes(MEMORY),
         )
 
     def _installed_version(self) -> str:
@@ -172,10 +173,11 @@ def age_of(files: Sequence[Path]) -> float | None:
         return None
 
 
-def _resident_bytes() -> int | None:
+def resident_bytes(statm: Path) -> int | None:
+    """Memory of the process, as Linux says it; None where nobody says it."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:  # no Linux
+        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
         return None
 
 

@@ -1,7 +1,7 @@
 """What a running engine says of itself, on in-memory ports and trio's clock."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from trio.testing import MockClock
 
 from adapters.queues.memory import MemoryQueue, MemoryStore
 from engine.assembly import Connections
-from engine.desk import age_of
+from engine.desk import age_of, resident_bytes
 from engine.errors import UnavailableError
 from engine.picture import Picture
 from engine.run import Mode, Run
 from engine.settings import Settings, SourceSettings
+from engine.sighting import Facts
 from engine.status import Status
 from tests.world import Trouble, WorldDatabase, WorldLookup, WorldSource, away_until, no_trouble
 
@@ -34,13 +35,13 @@ class Watched:
     settings: Settings = field(factory=lambda: evolve(Settings(), sources=(SOURCE,)))
     seen: list[Picture] = field(factory=list)
 
-    async def run(self, trouble: Trouble = no_trouble) -> None:
+    async def run(self, trouble: Trouble = no_trouble, *, work: bool = True) -> None:
         """One run of twenty records, looked at every second."""
         for number in range(1, 21):
             self.source.add(f"8.8.8.{number}")
         for part in (self.source, self.database, self.lookup):
             part.trouble = trouble
-        run = Run(self.settings, Mode(once=True), self._connect, serve=self._serve)
+        run = Run(self.settings, Mode(work=work, once=True), self._connect, serve=self._serve)
         assert await run.main() == 0
 
     async def _serve(self, _: Settings, open_status: Callable[[], Status], task_status: trio.TaskStatus[None]) -> None:
@@ -59,6 +60,16 @@ class Watched:
             start_log=self.database,
             trials=self.database,
         )
+
+
+@define(eq=False)
+class NetworkLookup(WorldLookup):
+    """Knows the network of every address but the first."""
+
+    async def lookup(self, ips: Sequence[str]) -> Mapping[str, Facts]:
+        """Give number and name."""
+        await trio.lowlevel.checkpoint()
+        return {ip: Facts(country_code="NL", asn=64500, isp="Example") for ip in ips if ip != "8.8.8.1"}
 
 
 def pictures(status: Status) -> list[Picture]:
@@ -130,6 +141,37 @@ async def test_without_stores_to_ask_nothing_can_be_retried(autojump_clock: Mock
         await statuses[-1].retry(1)
     assert watched.seen[-1].dead_letters.count is None
     assert statuses[-1].records_by_type() == {"mirai": 20}
+
+
+async def test_an_engine_that_only_fetches(autojump_clock: MockClock) -> None:
+    """It has no workers and no cache, and is ready although what it brings waits for others."""
+    watched = Watched(pictures)
+    watched.source.latency_seconds = 30
+    await watched.run(work=False)
+    during, last = watched.seen[60], watched.seen[-1]
+    assert (last.workers, last.cache.size, last.totals.received) == ([], 0, 0)
+    assert last.queue.batches
+    assert last.health.ready
+    assert (during.limit.stage, during.limit.values) == ("source", {"source": "s", "percent": 100, "size": 5})
+
+
+async def test_networks_and_newest_are_named(autojump_clock: MockClock) -> None:
+    """By number and name; what nobody knows is counted by nobody, and shown as unknown."""
+    watched = Watched(pictures, lookup=NetworkLookup(), database=WorldDatabase())
+    watched.source.latency_seconds = 3
+    await watched.run()
+    last = watched.seen[-1]
+    assert last.top.networks[0][0] == "AS64500 Example"
+    assert last.top.countries[0][0] == "NL"
+    assert {seen.network for seen in last.newest} == {"AS64500 Example", None}
+    assert last.newest[0].ip > last.newest[-1].ip
+
+
+def test_memory_is_what_the_system_says(tmp_path: Path) -> None:
+    """Pages of this process; None where there is no such file."""
+    (tmp_path / "statm").write_text("9 2 1 1 0 1 0\n")
+    assert resident_bytes(tmp_path / "statm") == 2 * os.sysconf("SC_PAGE_SIZE")
+    assert resident_bytes(tmp_path / "gone") is None
 
 
 def test_the_age_of_files_is_that_of_the_oldest(tmp_path: Path) -> None:
