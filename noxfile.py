@@ -12,6 +12,7 @@ LOCKS = {"runtime": [], "test": ["--extra", "test"]}
 """Files of `requirements/`, each with what it locks beside the engine's own dependencies."""
 UV = "uv>=0.8"
 SERVERS = {"redis-server": "redis-server", "mariadbd": "mariadb-server"}
+BROWSER = {"chromium": "chromium"}
 RESULTS = "benchmarks/results/results.json"
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -34,8 +35,8 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The whole suite, against private servers on free ports."""
-    provide_servers(session)
+    """The whole suite, against private servers on free ports; a browser looks at the status page."""
+    provide_programs(session, SERVERS | BROWSER)
     session.install("-e", ".[test]")
     session.run("pytest", *session.posargs)
 
@@ -43,7 +44,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def faults(session: nox.Session) -> None:
     """The fault suite, whole, a soak (`nox -s faults -- --minutes 30 --seed 7`), planted bugs; writes the tables."""
-    provide_servers(session)
+    provide_programs(session, SERVERS)
     session.install("-e", ".[test]")
     results = Path(session.create_tmp()) / "results.jsonl"
     results.unlink(missing_ok=True)
@@ -59,7 +60,7 @@ def faults(session: nox.Session) -> None:
 @nox.session
 def planted(session: nox.Session) -> None:
     """Bugs planted in the source, each of which the tests must catch: `nox -s planted -- --only NAME`."""
-    provide_servers(session)
+    provide_programs(session, SERVERS)
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.faults.planted", *session.posargs)
 
@@ -92,7 +93,7 @@ def locked(session: nox.Session) -> None:
 @nox.session
 def bounds(session: nox.Session) -> None:
     """The oldest versions that pyproject.toml allows: unit tests and contracts."""
-    provide_servers(session)
+    provide_programs(session, SERVERS)
     session.install(UV)
     python = Path(session.bin, "python")
     session.run("uv", "pip", "install", f"--python={python}", "--resolution=lowest-direct", "-e", ".[test]")
@@ -122,7 +123,7 @@ def compile_lock(session: nox.Session, name: str, folder: Path, *options: str) -
 @nox.session
 def bench(session: nox.Session) -> None:
     """All scenarios but `peers` into benchmarks/results, or what is asked for: `nox -s bench -- --scenario mmdb`."""
-    provide_servers(session)
+    provide_programs(session, SERVERS)
     peers = "--peers" in session.posargs or any("peers" in each.split(",") for each in session.posargs)
     session.install("-e", ".[test,bench,peers]" if peers else ".[test,bench]")
     arguments = session.posargs or ["--scenario", "all", "--json", RESULTS]
@@ -134,15 +135,15 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def profile(session: nox.Session) -> None:
     """Where a record's microseconds go: `nox -s profile -- --records N --workers N`; writes a page with the results."""
-    provide_servers(session)
+    provide_programs(session, SERVERS)
     session.install("-e", ".[test]")
     session.run("python", "-m", "benchmarks.stages", "--to", "benchmarks/results/profile.md", *session.posargs)
 
 
-def provide_servers(session: nox.Session) -> None:
-    """Install the server programs that are missing, where root and apt can; nothing is started."""
+def provide_programs(session: nox.Session, packages: dict[str, str]) -> None:
+    """Install the programs that are missing, each with its package, where root and apt can; nothing is started."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-    missing = [package for program, package in SERVERS.items() if shutil.which(program, path=path) is None]
+    missing = [package for program, package in packages.items() if shutil.which(program, path=path) is None]
     if not missing:
         return
     command = f"apt-get install -y --no-install-recommends {' '.join(missing)}"

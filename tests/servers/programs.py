@@ -1,11 +1,16 @@
-"""Server programs that tests need: where they are, and what happens where they are not."""
+"""Programs that tests need: where they are, and what happens where they are not."""
 
 import os
 import shutil
 
 import pytest
 
-PACKAGES = {"redis-server": "redis-server", "mariadbd": "mariadb-server", "mariadb-install-db": "mariadb-server"}
+PACKAGES = {
+    "redis-server": "redis-server",
+    "mariadbd": "mariadb-server",
+    "mariadb-install-db": "mariadb-server",
+    "chromium": "chromium",
+}
 
 
 def find_program(name: str) -> str | None:

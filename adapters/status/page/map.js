@@ -49,6 +49,7 @@ export class WorldMap {
   }
 
   add(code, shape) {
+    shape.dataset.country = code;
     shape.append(svg("title"));
     this.shapes.set(code, shape);
     this.picture.append(shape);

@@ -5,8 +5,8 @@ import { country, duration, language, moment, number, percent, phrase, rate, sho
 import { sentence } from "./sentence.js";
 import { byId, each, foreign, orEmpty, pairs, rows, text, time } from "./table.js";
 
-const HOUR = 3600;
-const TABLE_STEP = 30; // points of ten seconds in a row of the table of the last hour
+const SPANS = [4, 20, 60]; // minutes that the chart shows: as few as hold all there is
+const TABLE_ROWS = 12;
 const ACTIVITIES = ["enriching", "writing", "settling", "waiting", "idle"];
 const TOTALS = ["received", "written", "duplicates", "rejected", "fetched", "confirmed"];
 const BAD = ["unreachable", "waiting for the database", "waiting for the look-up", "waiting for the queue"];
@@ -25,24 +25,31 @@ export function showRate({ rate: rates }) {
   text(byId("rate-hour"), rate(rates.hour));
   const values = rates.history.map(([, value]) => value);
   const [least, most] = [Math.min(...values, rates.now), Math.max(...values, rates.now)];
-  const ago = [60, 45, 30, 15].map((minutes) => phrase("minutes_ago", { minutes }));
-  area(byId("hour-chart"), rates.history, {
-    seconds: HOUR,
-    label: phrase("hour_label", { least: rate(least), most: rate(most), now: rate(rates.now) }),
+  const span = spanOf(rates.history);
+  const ago = [1, 0.75, 0.5, 0.25].map((part) => phrase("minutes_ago", { minutes: part * span }));
+  area(byId("rate-chart"), rates.history, {
+    seconds: 60 * span,
+    label: phrase("chart_label", { minutes: span, least: rate(least), most: rate(most), now: rate(rates.now) }),
     ticks: [...ago, phrase("now")],
     say: short,
   });
-  rows(byId("hour-rows"), averages(rates.history), [
+  rows(byId("rate-rows"), averages(rates.history), [
     ["until", (cell, [second]) => time(cell, isoOf(second), moment(isoOf(second)))],
     ["average", (cell, [, value]) => text(cell, rate(value)), "number"],
   ]);
 }
 
-// The history in pieces of five minutes, the newest first.
+function spanOf(history) {
+  const seconds = history.length ? history[history.length - 1][0] - history[0][0] : 0;
+  return SPANS.find((minutes) => 60 * minutes >= seconds) ?? SPANS[SPANS.length - 1];
+}
+
+// The history in a few pieces, the newest first.
 function averages(history) {
+  const step = Math.ceil(history.length / TABLE_ROWS);
   const pieces = [];
-  for (let end = history.length; end > 0; end -= TABLE_STEP) {
-    const piece = history.slice(Math.max(0, end - TABLE_STEP), end).map(([, value]) => value);
+  for (let end = history.length; end > 0; end -= step) {
+    const piece = history.slice(Math.max(0, end - step), end).map(([, value]) => value);
     pieces.push([history[end - 1][0], piece.reduce((sum, value) => sum + value, 0) / piece.length]);
   }
   return pieces;
