@@ -71,6 +71,7 @@ def shown(folder: Path) -> Iterator[Scene]:
         write_config(
             folder,
             worker={"worker_count": 2},
+            queue={"batch_size": 20, "high_watermark": 6, "low_watermark": 3},
             enrichment={"mmdb": [str(mmdb)]},
             status={"token": TOKEN},
             source=[{"name": "sinkhole-1", "url": collector.url, "pull_interval_seconds": 0.2}],

@@ -4,11 +4,14 @@ import re
 import signal
 
 import pytest
+from attrs import asdict
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from engine.bottleneck import limiting
 from tests.browser.conftest import Opened
 from tests.browser.scene import HOSTILE, Scene
+from tests.unit.test_bottleneck import CASES
 
 SHADED = re.compile(r"\bshade-[1-6]\b")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -48,11 +51,13 @@ def test_the_map_fills(scene: Scene, opened: Opened) -> None:
 
 
 def test_the_sentence_names_the_stage_that_is_throttled(scene: Scene, opened: Opened) -> None:
-    """While somebody holds the database, the sentence says so, spoken as well as seen; then nothing waits again."""
+    """While somebody holds the database, the sentence says so, spoken as well as seen, and the queue fills up."""
     page = opened()
     expect(page.locator("#sentence")).to_have_attribute("data-case", "nothing-waits")
     with scene.database_locked():
-        scene.bring(50)
+        scene.bring(200)
+        expect(page.locator("#queue-state")).to_have_text("Full: fetching pauses until 3 are left.")
+        expect(page.get_by_role("meter", name="batches wait")).to_have_attribute("aria-valuenow", re.compile("[1-9]"))
         expect(page.locator("#sentence")).to_have_attribute("data-case", re.compile("^database-"))
         expect(page.locator("#sentence")).to_contain_text("database")
         expect(page.locator("#announcement")).to_contain_text("database")
@@ -87,6 +92,17 @@ def test_the_chosen_language_is_remembered(opened: Opened) -> None:
     expect(page.get_by_role("heading", name="Throughput now")).to_be_visible()
     expect(page.get_by_role("button", name="English")).to_have_attribute("aria-pressed", "true")
     expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+def test_every_sentence_is_said_in_chinese(opened: Opened) -> None:
+    """Whatever limits throughput has a Chinese sentence, with the figures of the English one."""
+    page = opened(locale="zh-CN")
+    say = "limit => import('/static/sentence.js').then((all) => all.sentence(limit))"
+    for load, knobs, *_ in CASES:
+        limit = limiting(load, knobs)
+        said = page.evaluate(say, asdict(limit))
+        assert CHINESE.search(said), limit.case
+        assert set(re.findall(r"\d+", said)) == set(re.findall(r"\d+", limit.sentence)), limit.case
 
 
 def test_both_languages_have_the_same_words(opened: Opened) -> None:

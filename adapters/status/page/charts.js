@@ -23,7 +23,7 @@ function drawn(place, make) {
 }
 
 // A round number at or above the largest value: 1, 2 or 5 times a power of ten.
-export function ceiling(largest) {
+function ceiling(largest) {
   if (largest <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(largest));
   return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= largest);

@@ -59,14 +59,14 @@ export class WorldMap {
   color(counts, { label, name, number }) {
     if (!this.picture) return;
     const known = new Map(counts);
-    const most = Math.max(0, ...known.values());
+    const steps = bounds([...known.values()]);
     for (const [code, shape] of this.shapes) {
       const count = known.get(code) ?? 0;
-      shape.setAttribute("class", `land shade-${shade(count, most)}`);
+      shape.setAttribute("class", `land shade-${shade(count, steps)}`);
       shape.firstElementChild.textContent = code ? `${name(code)}: ${number(count)}` : "";
     }
     this.picture.ariaLabel = label;
-    this.legend.replaceChildren(...bounds(most).map((bound, index) => this.sample(index + 1, number(bound))));
+    this.legend.replaceChildren(...steps.map((bound, index) => this.sample(index + 1, number(bound))));
   }
 
   sample(index, text) {
@@ -85,15 +85,16 @@ function outline(ring) {
   return `M${points.join("L")}Z`;
 }
 
-// Shades are steps of equal ratio between one sighting and the most; 0 is no sighting.
-export function shade(count, most) {
-  return bounds(most).filter((bound) => count >= bound).length;
+// 0 is no sighting.
+function shade(count, steps) {
+  return steps.filter((bound) => count >= bound).length;
 }
 
-// From how many sightings on each shade is given, without repetition where there are few.
-export function bounds(most) {
-  if (most < 1) return [];
-  const steps = Array.from({ length: SHADES }, (_, step) => rounded(most ** (step / SHADES)));
+// From how many sightings on each shade is given: steps of equal ratio between the fewest and the most, none twice.
+function bounds(counts) {
+  if (counts.length === 0) return [];
+  const [fewest, most] = [Math.min(...counts), Math.max(...counts)];
+  const steps = Array.from({ length: SHADES }, (_, step) => rounded(fewest * (most / fewest) ** (step / SHADES)));
   return [...new Set(steps)];
 }
 

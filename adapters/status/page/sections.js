@@ -120,7 +120,7 @@ export function showWorkers({ workers, cpu }) {
     ["state", (cell, worker) => showState(cell, worker.state)],
     ["per_second", (cell, worker) => text(cell, rate(worker.rate)), "number"],
     ["settled", (cell, worker) => text(cell, number(worker.received)), "number"],
-    ["last_minute", (cell, worker) => showBusy(cell, worker.busy), "bar"],
+    ["lately", (cell, worker) => showBusy(cell, worker.busy), "bar"],
   ]);
   orEmpty(byId("workers"), workers);
   const seen = ACTIVITIES.filter((name) => workers.some(({ busy }) => activities(busy).has(name)));
