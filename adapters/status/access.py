@@ -21,7 +21,7 @@ _HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9._-]+))(?:
 
 
 class Refusal(NamedTuple):
-    """A status code and the reason; `asks` for the token in the way that browsers know."""
+    """A status code and the reason; `asks` for the token in the way that browsers know, but not where the page does."""
 
     code: int
     reason: str
@@ -45,7 +45,7 @@ class Access:
             if name not in LOCAL_NAMES and name != self.host.lower():
                 return Refusal(403, "this name is not the engine's: use the address it is served at")
         elif not self._is_known(headers, also_basic=method in SAFE):
-            return Refusal(401, "the token of status.token is needed", asks=True)
+            return Refusal(401, "the token of status.token is needed", asks=method in SAFE)
         if method in SAFE:
             return None
         if self.token is None:

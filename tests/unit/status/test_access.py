@@ -59,9 +59,8 @@ def test_beyond_loopback_everything_but_the_probes_needs_the_token() -> None:
         assert code(access, "GET", path, {}) == 401
         assert code(access, "GET", path, {"host": "any.example"} | BEARER) == 200
         assert code(access, "HEAD", path, BASIC) == 200
-    refusal = access.refusal("GET", "/", {"authorization": "Basic eA=="})
-    assert refusal is not None
-    assert refusal.asks
+    asked = [access.refusal(method, "/", {"authorization": "Basic eA=="}) for method in ("GET", "POST")]
+    assert [refusal is not None and refusal.asks for refusal in asked] == [True, False]
 
 
 @pytest.mark.parametrize(
