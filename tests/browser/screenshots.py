@@ -31,7 +31,7 @@ from tests.servers.programs import need_program
 from tests.servers.redis import RedisServer
 
 FOLDER = Path(__file__).parents[2] / "docs"
-WIDTH, HEIGHT, SCALE, COLUMNS = 1080, 1500, 0.85, 118
+WIDTH, HEIGHT, SCALE, COLUMNS = 1080, 1400, 0.85, 118
 DOCUMENTATION_ASN = 64496
 NAMES = ("Example Telecom", "Sample Broadband", "Specimen Mobile", "Test Cable", "Model Fibre", "Pattern Net")
 RECORDS_PER_SECOND = 7000
@@ -87,13 +87,14 @@ def networks(folder: Path) -> Path:
 
 def feed(collector: CollectorProcess, seconds: int) -> None:
     """Give the collector sightings, each second as many as its turn in the swell asks for."""
-    began, slot = time.monotonic(), 0
+    began, start = time.monotonic(), int(time.time())
     for second in range(seconds):
         share = 1.2 + math.cos(2 * math.pi * second / SWELL_SECONDS)
-        now, records = int(time.time()), round(RECORDS_PER_SECOND * share)
-        collector.add(
-            demo_records.record(demo_records.numbered(now, slot + n, is_day=False), 0) for n in range(records)
-        )
+        numbers = [
+            demo_records.numbered(start + second, slot, is_day=False)
+            for slot in range(round(RECORDS_PER_SECOND * share))
+        ]
+        collector.add(demo_records.record(number, 0) for number in numbers)
         time.sleep(max(0.0, began + second + 1 - time.monotonic()))  # a rate is what this is about
 
 

@@ -22,11 +22,11 @@ function drawn(place, make) {
   return place.firstElementChild;
 }
 
-// A round number at or above the largest value: 1, 2 or 5 times a power of ten.
+// A round number at or above the largest value.
 function ceiling(largest) {
   if (largest <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(largest));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= largest);
+  return [1, 1.5, 2, 3, 4, 6, 8, 10].map((step) => step * power).find((step) => step >= largest);
 }
 
 // Values over time, `points` of [second, value]; `ticks` are texts from left to right below.
