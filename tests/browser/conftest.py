@@ -1,5 +1,6 @@
 """One browser and one engine for all tests of the page; every page that is opened is watched."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -18,10 +19,15 @@ def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     program = need_program("chromium")
     expect.set_options(timeout=PATIENCE_MILLISECONDS)
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program)
-        yield browser
-        browser.close()
+    # Once trio-asyncio is imported, by any test before, event loops are its own where nobody asks for asyncio's.
+    asyncio.set_event_loop_policy(asyncio.DefaultEventLoopPolicy())
+    try:
+        with sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=program)
+            yield browser
+            browser.close()
+    finally:
+        asyncio.set_event_loop_policy(None)
 
 
 @pytest.fixture(scope="package")
