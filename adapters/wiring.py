@@ -3,7 +3,7 @@
 Drivers are imported where they are chosen: a run on SQLite never loads Redis or MySQL.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from secrets import randbits
 from urllib.parse import unquote, urlsplit
@@ -13,6 +13,7 @@ from attrs import evolve
 
 from adapters.queues.books import Books
 from adapters.sinks.database import Database
+from adapters.sinks.indexes import INDEXES, mysql_statements, sqlite_statements
 from engine.assembly import Connections
 from engine.capped_source import CappedSource
 from engine.ports import Lookup, Queue, Source
@@ -20,6 +21,11 @@ from engine.run import Mode
 from engine.settings import Settings, SourceSettings
 
 DEMO_RECORDS_PER_DAY = 20_000
+
+INDEX_NAMES = tuple(INDEXES)
+"""The indexes that the tables of a botnet type may have beside those the engine needs."""
+
+DIALECTS = ("mysql", "sqlite")
 
 
 @asynccontextmanager
@@ -109,6 +115,17 @@ def open_database(settings: Settings) -> AbstractAsyncContextManager[Database]:
     return mysql.open_database(
         database.url, max_botnet_types=database.max_botnet_types, local_infile=database.local_infile
     )
+
+
+def schema(dialect: str, botnet_type: str, indexes: Sequence[str]) -> list[str]:
+    """The statements that make the tables of a botnet type with these indexes. Raises RejectedError."""
+    statements = mysql_statements if dialect == "mysql" else sqlite_statements
+    return statements(botnet_type, indexes)
+
+
+def dialect_of(settings: Settings) -> str:
+    """The dialect that the database of `database.url` speaks."""
+    return "sqlite" if _scheme(settings.database.url) == "sqlite" else "mysql"
 
 
 def open_source(source: SourceSettings) -> AbstractAsyncContextManager[Source]:

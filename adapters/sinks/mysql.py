@@ -34,6 +34,7 @@ from engine.sighting import Facts
 _READING_SECONDS = 600.0
 _WARNINGS = "SET SESSION max_error_count = 65535, lc_messages = 'en_US'"
 """A writer reads them: see `mysql_writer`."""
+_ALTERING_SECONDS = 86_400.0
 T = TypeVar("T")
 
 __all__ = ["MysqlDatabase", "MysqlSink", "open_database"]
@@ -155,6 +156,15 @@ class MysqlDatabase:
         """Compare counters with rows, per botnet type."""
         return await self.ask_patiently(mysql_audit.counters)
 
+    async def make_indexes(self, botnet_type: str, names: Sequence[str]) -> list[str]:
+        """Make missing indexes while writers go on: see `adapters.sinks.database`. Hours on very large tables."""
+
+        def make(wire: Wire) -> list[str]:
+            catalog.ensure_tables(wire, botnet_type, self._max_botnet_types, self._cuts)
+            return catalog.make_indexes(wire, botnet_type, names)
+
+        return await self.ask_patiently(make, answer_seconds=_ALTERING_SECONDS)
+
     async def durability_warnings(self) -> list[str]:
         """Say what makes this server forget or damage rows, one line each."""
         return await self.ask(questions.durability_warnings)
@@ -192,10 +202,10 @@ class MysqlDatabase:
         with self._translated():
             return await self._ask_raw(question)
 
-    async def ask_patiently(self, question: Callable[[Wire], T]) -> T:
+    async def ask_patiently(self, question: Callable[[Wire], T], *, answer_seconds: float = _READING_SECONDS) -> T:
         """The same, where the answer takes as long as a table is large."""
         with self._translated():
-            return await _ask_over(Session(self.url, local_infile=False, answer_seconds=_READING_SECONDS), question)
+            return await _ask_over(Session(self.url, local_infile=False, answer_seconds=answer_seconds), question)
 
     async def _ask_raw(self, question: Callable[[Wire], T]) -> T:
         """Over a connection that waits for questions, or one more: nobody waits for somebody else's answer."""

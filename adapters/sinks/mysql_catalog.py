@@ -2,10 +2,12 @@
 # ruff: noqa: S608 - names are checked
 
 from collections import Counter
+from collections.abc import Sequence
 
 import pymysql
 from pymysql.constants import ER
 
+from adapters.sinks.indexes import INDEXES, mysql_index
 from adapters.sinks.mysql_layout import Column, Layout, Table, layout_of
 from adapters.sinks.schema import (
     COMMUNICATIONS_PREFIX,
@@ -79,6 +81,21 @@ def _make_tables(wire: Wire, botnet_type: str, max_botnet_types: int) -> None:
         if wire.open:
             wire.rows(f"SELECT RELEASE_LOCK({_LOCK})")
             wire.execute("SET SESSION wait_timeout = @usual_wait")
+
+
+def make_indexes(wire: Wire, botnet_type: str, names: Sequence[str]) -> list[str]:
+    """Make those that are missing, of a type that has tables; return the statements."""
+    made = []
+    for index in map(INDEXES.__getitem__, names):
+        leading = (
+            "SELECT COUNT(*) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND SEQ_IN_INDEX = 1 "
+            f"AND TABLE_NAME = '{index.table(botnet_type)}' AND COLUMN_NAME = '{index.column}'"
+        )
+        if not wire.number(leading):
+            statement = mysql_index(botnet_type, index)
+            wire.execute(statement)
+            made.append(statement)
+    return made
 
 
 def read_table(wire: Wire, name: str) -> Table | None:

@@ -149,6 +149,15 @@ class SqliteDatabase:
         """Compare counters with rows, per botnet type."""
         return await self.ask(sqlite_audit.counters)
 
+    async def make_indexes(self, botnet_type: str, names: Sequence[str]) -> list[str]:
+        """Make missing indexes, while writers wait: see `adapters.sinks.database`."""
+
+        def make(connection: sqlite3.Connection) -> list[str]:
+            questions.ensure_tables(connection, botnet_type, self._max_botnet_types)
+            return questions.make_indexes(connection, botnet_type, names)
+
+        return await self.in_turn(make)
+
     async def durability_warnings(self) -> list[str]:
         """Nothing: the engine itself sets what makes SQLite durable."""
         return []
