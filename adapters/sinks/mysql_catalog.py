@@ -7,17 +7,19 @@ from collections.abc import Sequence
 import pymysql
 from pymysql.constants import ER
 
+from adapters.formats import check_format
 from adapters.sinks.indexes import INDEXES, mysql_index
 from adapters.sinks.mysql_layout import Column, Layout, Table, layout_of
 from adapters.sinks.schema import (
     COMMUNICATIONS_PREFIX,
+    FORMAT,
     MYSQL_OWN_TABLES,
     communications_table,
     is_botnet_type,
     mysql_tables,
     nodes_table,
 )
-from adapters.sinks.wire import Wire
+from adapters.sinks.wire import Wire, error_code
 from engine.errors import RejectedError
 
 _LOCK_SECONDS = 10
@@ -32,11 +34,38 @@ def make_database(name: str) -> str:
 
 
 def make_own_tables(wire: Wire) -> None:
-    """Make the tables of the engine that are missing; asks for no right where none is."""
-    present = {str(name) for (name,) in wire.rows(_tables_like("%"))}
+    """Make the tables of the engine that are missing; asks for no right where none is.
+
+    Raises ConfigError, and makes none, where a newer engine has made the database one of its own.
+    """
+    present = table_names(wire)
+    found = _format(wire) if "engine_format" in present else 0
+    check_format("database.url: the database", found, FORMAT)
     for name, statement in MYSQL_OWN_TABLES.items():
         if name not in present:
-            wire.execute(statement)
+            try:
+                wire.execute(statement)
+            except pymysql.err.Error as error:
+                # An engine that was given no more than it needs goes on with the tables of an older one.
+                if name != "engine_format" or error_code(error) != ER.TABLEACCESS_DENIED_ERROR:
+                    raise
+                return
+    if found < FORMAT:
+        wire.execute(
+            f"INSERT INTO engine_format (id, version) VALUES (1, {FORMAT}) "
+            f"ON DUPLICATE KEY UPDATE version = GREATEST(version, {FORMAT})"
+        )
+        wire.commit()
+
+
+def _format(wire: Wire) -> int:
+    """The number in the table; 0 where there is none yet."""
+    return wire.number("SELECT COALESCE(MAX(version), 0) FROM engine_format")
+
+
+def table_names(wire: Wire) -> set[str]:
+    """All tables of the database."""
+    return {str(name) for (name,) in wire.rows(_tables_like("%"))}
 
 
 def botnet_types(wire: Wire) -> list[str]:
