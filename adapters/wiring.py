@@ -16,7 +16,7 @@ from adapters.sinks.database import Database
 from adapters.sinks.indexes import INDEXES, mysql_statements, sqlite_statements
 from engine.assembly import Connections
 from engine.capped_source import CappedSource
-from engine.ports import Lookup, Queue, Source
+from engine.ports import Lookup, Queue, SchemaUpgrade, Source
 from engine.run import Mode
 from engine.settings import Settings, SourceSettings
 
@@ -115,6 +115,13 @@ def open_database(settings: Settings) -> AbstractAsyncContextManager[Database]:
     return mysql.open_database(
         database.url, max_botnet_types=database.max_botnet_types, local_infile=database.local_infile
     )
+
+
+def open_upgrade(settings: Settings) -> AbstractAsyncContextManager[SchemaUpgrade]:
+    """The upgrade of the tables of an old installation in that database, which speaks the dialect `mysql`."""
+    from adapters.sinks import mysql_upgrade
+
+    return mysql_upgrade.open_upgrade(settings.database.url)
 
 
 def schema(dialect: str, botnet_type: str, indexes: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ from engine.cli_letters import dead_letters
 from engine.cli_options import Command, Given, config_options, demo_settings, settings_from
 from engine.cli_retry import retry_letters
 from engine.cli_schema import schema_command
+from engine.cli_upgrade import upgrade_command
 from engine.errors import ConfigError, UnavailableError
 from engine.logs import configure_logs
 from engine.run import Connect, Mode, Run
@@ -71,6 +72,7 @@ cli.add_command(check)
 cli.add_command(check_config)
 cli.add_command(audit_command)
 cli.add_command(schema_command)
+cli.add_command(upgrade_command)
 cli.add_command(dead_letters)
 dead_letters.add_command(retry_letters)
 

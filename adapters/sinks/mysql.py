@@ -18,6 +18,7 @@ from adapters.sinks import mysql_catalog as catalog
 from adapters.sinks import mysql_questions as questions
 from adapters.sinks.connection import Session
 from adapters.sinks.mysql_errors import Trouble, classify, translate
+from adapters.sinks.mysql_layout import warn_of
 from adapters.sinks.mysql_letters import MysqlLetters
 from adapters.sinks.mysql_sink import MysqlSink
 from adapters.sinks.mysql_url import MysqlUrl, parse_url
@@ -182,7 +183,7 @@ class MysqlDatabase:
 
     def _table_writer(self, wire: Wire, botnet_type: str) -> TableWriter:
         writer = self._writers.get(botnet_type)
-        if writer is None:
+        if writer is None or writer.layout.is_stale:
             layout = catalog.ensure_tables(wire, botnet_type, self._max_botnet_types, self._cuts)
             writer = self._writers[botnet_type] = TableWriter(layout)
         return writer
@@ -216,7 +217,8 @@ class MysqlDatabase:
             self._idle.append(session)
 
     async def aclose(self) -> None:
-        """Close the connections of questions."""
+        """Close the connections of questions, and say what was cut."""
+        warn_of(self._cuts)
         while self._idle:
             await self._idle.pop().aclose()
 

@@ -62,7 +62,7 @@ def count_letters(limit: int) -> str:
 
 def nodes_table(botnet_type: str) -> str:
     """The name of the table of addresses."""
-    return f"botnet_nodes_{check_botnet_type(botnet_type)}"
+    return f"{NODES_PREFIX}{check_botnet_type(botnet_type)}"
 
 
 def communications_table(botnet_type: str) -> str:
@@ -70,6 +70,7 @@ def communications_table(botnet_type: str) -> str:
     return f"{COMMUNICATIONS_PREFIX}{check_botnet_type(botnet_type)}"
 
 
+NODES_PREFIX = "botnet_nodes_"
 COMMUNICATIONS_PREFIX = "botnet_communications_"
 
 
@@ -125,6 +126,14 @@ def mysql_tables(botnet_type: str) -> tuple[str, str]:
 ) {_WIDE}"""
     return nodes, communications
 
+
+TEXT_WIDTHS = {
+    name: int(width) for name, width in re.findall(r"(\w+) (?:VAR)?CHAR\((\d+)\)", "".join(mysql_tables("x")))
+}
+"""How many characters the text columns of new tables hold."""
+
+ASCII_COLUMNS = ("ip", "country_code")
+"""Those of them that need no other characters."""
 
 MYSQL_OWN_TABLES = {
     "dead_letters": f"""CREATE TABLE IF NOT EXISTS dead_letters (
