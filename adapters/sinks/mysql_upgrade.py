@@ -135,7 +135,18 @@ def _read(wire: Wire, name: str) -> OldTable | None:
         "SELECT COLUMN_NAME, COLLATION_NAME FROM information_schema.COLUMNS "
         f"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{name}' AND COLLATION_NAME IS NOT NULL"
     )
-    return OldTable(table, str(shown), {str(column): str(collation) for column, collation in collations})
+    tied = wire.rows(
+        "SELECT COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE "
+        f"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{name}' AND REFERENCED_TABLE_NAME IS NOT NULL "
+        "UNION SELECT REFERENCED_COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE "
+        f"WHERE REFERENCED_TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME = '{name}'"
+    )
+    return OldTable(
+        table=table,
+        shown=str(shown),
+        collations={str(column): str(collation) for column, collation in collations},
+        tied={str(column) for (column,) in tied},
+    )
 
 
 def _check_duplicates(wire: Wire, change: Change) -> None:

@@ -1,7 +1,7 @@
 """What a table of an old installation lacks of the present layout, as one statement. Pure.
 
 A column keeps all that the server shows of it but its width and character set: default, comment, whether it may be
-NULL. Nothing is narrowed, dropped or renamed; indexes that are there stay.
+NULL. Nothing is narrowed, dropped or renamed; indexes that are there stay, and so do columns of a foreign key.
 """
 
 import re
@@ -30,6 +30,9 @@ _SHOWN = re.compile(
 )
 _NEW = re.compile(r"^  (?P<name>[a-z_]+) (?P<definition>[A-Z].*?),?$", re.MULTILINE)
 _VARCHAR = re.compile(r"VARCHAR\(\d+\)")
+_IDS = ("id", "node_id")
+"""Every write takes some, of which not all are used: 2,147,483,647 do not last for ever."""
+_INT = re.compile(r"(?:tiny|small|medium)?int\b")
 _SIGNED = re.compile(r"(?:tiny|small|medium)?int(?:\(\d+\))?|(?:tiny|small|medium)int.*")
 
 
@@ -42,11 +45,15 @@ class Shown(NamedTuple):
 
 @frozen
 class OldTable:
-    """A table as it is in the server; `collations` are those of its text columns."""
+    """A table as it is in the server.
+
+    `collations` are those of its text columns; `tied` are the columns of a foreign key, which no server alters.
+    """
 
     table: Table
     shown: str
     collations: Mapping[str, str]
+    tied: Collection[str] = ()
 
 
 class Change(NamedTuple):
@@ -110,7 +117,7 @@ def _columns(old: OldTable, making: str, known: Collection[str]) -> Iterator[str
         name, definition = found["name"], found["definition"]
         if name not in old.table.columns:
             yield f"ADD COLUMN {name} {_added(definition)}"
-        elif "GENERATED" not in shown[name].rest:
+        elif "GENERATED" not in shown[name].rest and name not in old.tied:
             yield from _modified(old, old.table.columns[name], shown[name], known)
 
 
@@ -132,6 +139,8 @@ def _modified(old: OldTable, column: Column, shown: Shown, known: Collection[str
         yield f"MODIFY {name} {wide} CHARACTER SET utf8mb4 COLLATE {_wide_collation(collation, known)}{shown.rest}"
     elif name == "asn" and _SIGNED.fullmatch(shown.type):
         yield f"MODIFY asn INT UNSIGNED{shown.rest}"
+    elif name in _IDS and _INT.match(shown.type):
+        yield f"MODIFY {name} BIGINT UNSIGNED{shown.rest}"
 
 
 def _wide_collation(collation: str, known: Collection[str]) -> str:

@@ -110,6 +110,22 @@ async def test_what_a_column_has_beside_its_width_stays(store: MariaDbStore, kin
     assert "CONSTRAINT" in shown(store, f"botnet_communications_{kind}")
 
 
+@pytest.mark.parametrize("is_tied", [True, False])
+async def test_numbers_of_rows(store: MariaDbStore, kind: str, *, is_tied: bool) -> None:
+    """They become large, and keep their values; where a foreign key ties them together they stay as they are."""
+    fill(store.rows, kind, 10)
+    if not is_tied:
+        store.rows(f"ALTER TABLE botnet_communications_{kind} DROP FOREIGN KEY fk_{kind}")
+    before = content(store.rows, kind)
+    await upgraded(store)
+    assert content(store.rows, kind) == before
+    large = "bigint(20) unsigned NOT NULL"
+    assert (f"`id` {large} AUTO_INCREMENT" in shown(store, f"botnet_nodes_{kind}")) != is_tied
+    assert (f"`node_id` {large}" in shown(store, f"botnet_communications_{kind}")) != is_tied
+    assert f"`id` {large} AUTO_INCREMENT" in shown(store, f"botnet_communications_{kind}")
+    await write_wide(store, kind)
+
+
 async def test_a_zero_as_a_date_stays(store: MariaDbStore, kind: str) -> None:
     """Old servers stored it where nothing was known."""
     fill(store.rows, kind, 10)

@@ -1,6 +1,7 @@
 """`upgrade-schema` as a user types it: it shows, asks, carries out, and goes on after whatever interrupted it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -38,6 +39,7 @@ def place(tmp_path: Path, mariadb: MariaDbServer, servers: tuple[RedisServer, Ma
     with mariadb.connect() as connection, connection.cursor() as cursor:
         cursor.execute("CREATE DATABASE old CHARACTER SET latin1")
     made = ServerPlace(tmp_path, servers[0], mariadb, "old")
+    made.empty_queue()
     configure(made)
     fill(made.rows, KIND, 200)
     return made
@@ -72,7 +74,7 @@ def test_the_lines_of_the_readme(place: ServerPlace) -> None:
     shown = typed(place, *shows)
     assert shown.code == 2
     assert "nothing was changed" in shown.errors
-    assert f"botnet_nodes_{KIND}: about 200 rows" in shown.output
+    assert re.search(rf"botnet_nodes_{KIND}: about [1-9][0-9]* rows, [0-9]+ MiB; is rewritten", shown.output)
     assert "writes wait meanwhile: less than a minute" in shown.output
     assert "MODIFY ip VARCHAR(45)" in shown.output
     assert "engine_ledger: is made" in shown.output
@@ -149,7 +151,7 @@ def test_killed_in_the_middle_it_goes_on(place: ServerPlace) -> None:
 
 def test_the_server_killed_in_the_middle(place: ServerPlace, mariadb: MariaDbServer) -> None:
     """A kill -9 of MariaDB while it copies a table: all rows are there afterwards, and the next upgrade does it."""
-    fill(place.rows, "ramnit", 60_000)
+    fill(place.rows, "ramnit", 30_000)
     before = content(place.rows, "ramnit")
     with EngineProcess(place.folder, "upgrade-schema", "--yes") as engine:
         until(lambda: state_of_alter(place, "%communications_ramnit%") == "copy to tmp table")

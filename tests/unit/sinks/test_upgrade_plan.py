@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 import pytest
+from attrs import evolve
 
 from adapters.sinks.mysql_layout import Column, Table
 from adapters.sinks.upgrade_plan import Change, OldTable, change_of_communications, change_of_nodes, types_of
@@ -73,6 +74,7 @@ def test_a_table_as_mysql_shows_it() -> None:
             " /*!80023 INVISIBLE */"
         ),
         "MODIFY country VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci DEFAULT NULL",
+        "MODIFY id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT",
         "MODIFY ip VARCHAR(45) CHARACTER SET ascii COLLATE ascii_bin NOT NULL",
         "MODIFY isp text CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
     ]
@@ -91,6 +93,14 @@ def test_numbers_of_networks(shown: str, *, is_altered: bool) -> None:
     assert ("MODIFY asn INT UNSIGNED DEFAULT NULL" in clauses) == is_altered
 
 
+@pytest.mark.parametrize(("shown", "is_altered"), [("int", True), ("int(10) unsigned", True), ("bigint(20)", False)])
+def test_ids(shown: str, *, is_altered: bool) -> None:
+    """They become large enough for ever, but for those that a foreign key ties to others."""
+    table = old(MYSQL_8.replace("`id` int ", f"`id` {shown} "))
+    assert ("MODIFY id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT" in clauses_of(table)) == is_altered
+    assert not any("MODIFY id" in clause for clause in clauses_of(evolve(table, tied={"id"})))
+
+
 def test_a_collation_that_the_server_has_not_in_utf8mb4() -> None:
     """The order of texts is then that of the general one."""
     clauses = clauses_of(old(MYSQL_8.replace("latin1_german2_ci", "latin1_spanish_ci")))
@@ -104,7 +114,7 @@ def test_missing_keys_and_transactions() -> None:
     assert change.clauses[0] == "ENGINE = InnoDB"
     assert change.clauses[-1] == "ADD UNIQUE KEY unique_ip (ip)"
     assert change.keys == [("ip",)]
-    assert change.statement.startswith("ALTER TABLE `botnet_nodes_mirai`\n  ENGINE = InnoDB,\n  MODIFY ip")
+    assert change.statement.startswith("ALTER TABLE `botnet_nodes_mirai`\n  ENGINE = InnoDB,\n  MODIFY id")
 
 
 def test_missing_columns() -> None:
@@ -149,6 +159,7 @@ def test_nothing_to_do() -> None:
         re.sub(r"^  `(\w+)` varchar\(\d+\).*", r"  `\1` varchar(255) DEFAULT NULL,", line)
         for line in MYSQL_8.replace("`isp` text CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci", "`isp` text")
         .replace("`asn` int ", "`asn` bigint ")
+        .replace("`id` int ", "`id` bigint ")
         .splitlines()
     ).replace("`ip` varchar(255)", "`ip` varchar(45) COLLATE ascii_bin")
     assert clauses_of(old(wide)) == []
