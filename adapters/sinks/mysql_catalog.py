@@ -2,7 +2,7 @@
 # ruff: noqa: S608 - names are checked
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pymysql
 from pymysql.constants import ER
@@ -39,8 +39,7 @@ def make_own_tables(wire: Wire) -> None:
     Raises ConfigError, and makes none, where a newer engine has made the database one of its own.
     """
     present = table_names(wire)
-    found = _format(wire) if "engine_format" in present else 0
-    check_format("database.url: the database", found, FORMAT)
+    found = known_format(wire, present)
     for name, statement in MYSQL_OWN_TABLES.items():
         if name not in present:
             try:
@@ -58,9 +57,13 @@ def make_own_tables(wire: Wire) -> None:
         wire.commit()
 
 
-def _format(wire: Wire) -> int:
-    """The number in the table; 0 where there is none yet."""
-    return wire.number("SELECT COALESCE(MAX(version), 0) FROM engine_format")
+def known_format(wire: Wire, present: Collection[str]) -> int:
+    """The format that a database with these tables carries, 0 where it carries none. Raises ConfigError for a newer."""
+    found = 0
+    if "engine_format" in present:
+        found = wire.number("SELECT COALESCE(MAX(version), 0) FROM engine_format")
+    check_format("database.url: the database", found, FORMAT)
+    return found
 
 
 def table_names(wire: Wire) -> set[str]:

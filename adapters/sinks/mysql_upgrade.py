@@ -14,11 +14,11 @@ import pymysql
 from attrs import define, field
 
 from adapters.sinks.connection import Session
-from adapters.sinks.mysql_catalog import read_table, table_names
+from adapters.sinks.mysql_catalog import botnet_types, known_format, read_table, table_names
 from adapters.sinks.mysql_errors import translate
 from adapters.sinks.mysql_url import MysqlUrl, parse_url
 from adapters.sinks.schema import MYSQL_OWN_TABLES, communications_table, nodes_table
-from adapters.sinks.upgrade_plan import Change, OldTable, change_of_communications, change_of_nodes, types_of
+from adapters.sinks.upgrade_plan import Change, OldTable, change_of_communications, change_of_nodes
 from adapters.sinks.wire import Wire, error_code
 from engine.errors import ConfigError, UnavailableError
 from engine.ports import SchemaStep
@@ -112,11 +112,12 @@ def _lock(wire: Wire) -> None:
 
 def _plan(wire: Wire) -> list[SchemaStep]:
     present = table_names(wire)
+    known_format(wire, present)
     known = {str(name) for (name,) in wire.rows("SELECT COLLATION_NAME FROM information_schema.COLLATIONS")}
     changes: list[Change | None] = [
         Change(name, making=making) for name, making in MYSQL_OWN_TABLES.items() if name not in present
     ]
-    for kind in types_of(present):
+    for kind in botnet_types(wire):
         changes.append(change_of_nodes(kind, _read(wire, nodes_table(kind)), known))
         changes.append(change_of_communications(kind, _read(wire, communications_table(kind)), known))
     needed = [change for change in changes if change is not None]

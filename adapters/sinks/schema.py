@@ -62,7 +62,7 @@ def count_letters(limit: int) -> str:
 
 def nodes_table(botnet_type: str) -> str:
     """The name of the table of addresses."""
-    return f"{NODES_PREFIX}{check_botnet_type(botnet_type)}"
+    return f"botnet_nodes_{check_botnet_type(botnet_type)}"
 
 
 def communications_table(botnet_type: str) -> str:
@@ -70,7 +70,6 @@ def communications_table(botnet_type: str) -> str:
     return f"{COMMUNICATIONS_PREFIX}{check_botnet_type(botnet_type)}"
 
 
-NODES_PREFIX = "botnet_nodes_"
 COMMUNICATIONS_PREFIX = "botnet_communications_"
 
 

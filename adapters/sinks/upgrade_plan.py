@@ -11,15 +11,7 @@ from typing import NamedTuple
 from attrs import frozen
 
 from adapters.sinks.mysql_layout import NEEDED_IN_COMMUNICATIONS, NEEDED_IN_NODES, Column, Table
-from adapters.sinks.schema import (
-    COMMUNICATIONS_PREFIX,
-    NODES_PREFIX,
-    TEXT_WIDTHS,
-    communications_table,
-    is_botnet_type,
-    mysql_tables,
-    nodes_table,
-)
+from adapters.sinks.schema import TEXT_WIDTHS, communications_table, mysql_tables, nodes_table
 from engine.errors import ConfigError
 
 _ADDRESS = "VARCHAR(45) CHARACTER SET ascii COLLATE ascii_bin"
@@ -68,13 +60,6 @@ class Change(NamedTuple):
     def statement(self) -> str:
         """The statement, without the way in which the server is to go about it."""
         return self.making or f"ALTER TABLE `{self.table}`\n  " + ",\n  ".join(self.clauses)
-
-
-def types_of(tables: Collection[str]) -> list[str]:
-    """The botnet types that have one of their two tables, or both."""
-    prefixes = (NODES_PREFIX, COMMUNICATIONS_PREFIX)
-    names = {name.removeprefix(prefix) for name in tables for prefix in prefixes if name.startswith(prefix)}
-    return sorted(filter(is_botnet_type, names))
 
 
 def change_of_nodes(botnet_type: str, old: OldTable | None, known: Collection[str]) -> Change | None:

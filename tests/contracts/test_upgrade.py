@@ -198,6 +198,29 @@ async def test_a_table_that_is_none_of_ours_is_refused(store: MariaDbStore, kind
             await upgrade.plan()
 
 
+async def test_tables_of_others_are_left_alone(store: MariaDbStore, kind: str) -> None:
+    """What only begins like one of ours, and addresses that no sightings belong to."""
+    fill(store.rows, kind, 10)
+    store.rows(f"CREATE TABLE botnet_nodes_{kind}_backup AS SELECT * FROM botnet_nodes_{kind}")
+    store.rows(f"CREATE TABLE `botnet_communications_{kind}-backup` AS SELECT * FROM botnet_communications_{kind}")
+    steps = await upgraded(store)
+    assert {step.table for step in steps if not step.is_new} == {
+        f"botnet_nodes_{kind}",
+        f"botnet_communications_{kind}",
+    }
+    assert not any("backup" in step.table for step in steps)
+
+
+async def test_a_database_of_a_newer_engine_is_not_upgraded(store: MariaDbStore, kind: str) -> None:
+    """Its tables are none that this engine knows."""
+    async with store.open() as database:
+        await write(database, batch_of([online("1.2.3.4", DAY + "08:00:00")], kind))
+    store.rows("UPDATE engine_format SET version = 99")
+    async with open_upgrade(store.server.url(store.name)) as upgrade:
+        with pytest.raises(ConfigError, match="format 99"):
+            await upgrade.plan()
+
+
 async def test_what_the_server_refuses_changes_nothing(store: MariaDbStore, kind: str) -> None:
     """An address that is no ASCII text: the statement fails whole, and says why."""
     fill(store.rows, kind, 10)

@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 
 from adapters.sinks.mysql_layout import Column, Table
-from adapters.sinks.upgrade_plan import Change, OldTable, change_of_communications, change_of_nodes, types_of
+from adapters.sinks.upgrade_plan import Change, OldTable, change_of_communications, change_of_nodes
 from engine.errors import ConfigError
 
 MYSQL_8 = """CREATE TABLE `botnet_nodes_mirai` (
@@ -138,19 +138,6 @@ def test_a_table_that_cannot_be_counted_in() -> None:
     """What is missing is named."""
     with pytest.raises(ConfigError, match="botnet_nodes_mirai lacks the columns first_seen, communication_count"):
         clauses_of(old(re.sub(r"  `(first_seen|communication_count)`.*\n", "", MYSQL_8)))
-
-
-def test_whose_tables_they_are() -> None:
-    """A type has one table or both; what only begins like one is somebody else's."""
-    tables = [
-        "botnet_nodes_a",
-        "botnet_communications_b",
-        "botnet_nodes_B",
-        "botnet_nodes_a_",
-        "other",
-        "botnet_nodes_",
-    ]
-    assert types_of(tables) == ["a", "a_", "b"]
 
 
 def test_nothing_to_do() -> None:
