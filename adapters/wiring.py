@@ -3,7 +3,7 @@
 Drivers are imported where they are chosen: a run on SQLite never loads Redis or MySQL.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from secrets import randbits
@@ -15,10 +15,11 @@ from attrs import evolve
 
 from adapters.queues.books import Books
 from adapters.sinks.database import Database
+from adapters.sinks.indexes import INDEXES, mysql_statements, sqlite_statements
 from engine.archive import Archive
 from engine.assembly import Connections
 from engine.capped_source import CappedSource
-from engine.ports import Lookup, Queue, Source
+from engine.ports import Lookup, Queue, SchemaUpgrade, Source
 from engine.run import Mode
 from engine.settings import Settings, SourceSettings
 
@@ -27,6 +28,11 @@ if TYPE_CHECKING:  # loading it costs time that the first page of a source shoul
     from engine.status import Status
 
 DEMO_RECORDS_PER_DAY = 20_000
+
+INDEX_NAMES = tuple(INDEXES)
+"""The indexes that the tables of a botnet type may have beside those the engine needs."""
+
+DIALECTS = ("mysql", "sqlite")
 
 
 @asynccontextmanager
@@ -123,6 +129,24 @@ def open_database(settings: Settings) -> AbstractAsyncContextManager[Database]:
     return mysql.open_database(
         database.url, max_botnet_types=database.max_botnet_types, local_infile=database.local_infile
     )
+
+
+def open_upgrade(settings: Settings) -> AbstractAsyncContextManager[SchemaUpgrade]:
+    """The upgrade of the tables of an old installation in that database, which speaks the dialect `mysql`."""
+    from adapters.sinks import mysql_upgrade
+
+    return mysql_upgrade.open_upgrade(settings.database.url)
+
+
+def schema(dialect: str, botnet_type: str, indexes: Sequence[str]) -> list[str]:
+    """The statements that make the tables of a botnet type with these indexes. Raises RejectedError."""
+    statements = mysql_statements if dialect == "mysql" else sqlite_statements
+    return statements(botnet_type, indexes)
+
+
+def dialect_of(settings: Settings) -> str:
+    """The dialect that the database of `database.url` speaks."""
+    return "sqlite" if _scheme(settings.database.url) == "sqlite" else "mysql"
 
 
 def open_source(source: SourceSettings) -> AbstractAsyncContextManager[Source]:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import embedded, growth, latency, memory, mmdb, scale, small, start, throughput, waiting
+from benchmarks import embedded, growth, indexes, latency, memory, mmdb, scale, small, start, throughput, waiting
 from benchmarks.ground import Ground, Options, ground
 from benchmarks.machine import describe
 from benchmarks.peers import scenario as peers
@@ -22,6 +22,7 @@ SCENARIOS: Mapping[str, Callable[[Ground, Options], Report]] = {
     "small": small.run,
     "memory": memory.run,
     "growth": growth.run,
+    "indexes": indexes.run,
     "scale": scale.run,
     "peers": peers.run,
 }

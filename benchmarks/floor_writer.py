@@ -51,6 +51,11 @@ class Writer:
     def __exit__(self, *_: object) -> None:
         self._wire.close()
 
+    @property
+    def thread(self) -> int:
+        """The server's thread behind this connection, as the kernel numbers it."""
+        return self._wire.number("SELECT TID FROM information_schema.PROCESSLIST WHERE ID = CONNECTION_ID()")
+
     def write(self, rows: Rows) -> None:
         """Write one batch and commit."""
         wire = self._wire

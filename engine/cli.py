@@ -20,7 +20,9 @@ from engine.cli_inspect import check, check_config
 from engine.cli_letters import dead_letters
 from engine.cli_options import Command, Given, config_options, demo_settings, settings_from
 from engine.cli_retry import retry_letters
+from engine.cli_schema import schema_command
 from engine.cli_status import status, top
+from engine.cli_upgrade import upgrade_command
 from engine.errors import ConfigError, UnavailableError
 from engine.logs import configure_logs
 from engine.progress import progress
@@ -74,6 +76,8 @@ cli.add_command(check_config)
 cli.add_command(audit_command)
 cli.add_command(status)
 cli.add_command(top)
+cli.add_command(schema_command)
+cli.add_command(upgrade_command)
 cli.add_command(dead_letters)
 dead_letters.add_command(retry_letters)
 

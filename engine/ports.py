@@ -192,3 +192,33 @@ class TableCount(NamedTuple):
     nodes: int
     communications: int
     last_5_minutes: int
+
+
+class SchemaStep(NamedTuple):
+    """One statement that brings an old table to the present layout, and what it costs.
+
+    `rows` and `size` (bytes) are what the database thinks the table has; both are 0 for a table that is made.
+    """
+
+    table: str
+    statement: str
+    rows: int = 0
+    size: int = 0
+    is_new: bool = False
+    is_rewriting: bool = False
+    is_blocking: bool = False
+
+
+class SchemaUpgrade(Protocol):
+    """The upgrade of the tables of one database; the only one while it is open."""
+
+    async def plan(self) -> Sequence[SchemaStep]:
+        """What is to be done, in this order, and nothing where all is as it should be.
+
+        Raises ConfigError, saying what to do, where something is in the way.
+        """
+        ...
+
+    async def carry_out(self, step: SchemaStep) -> None:
+        """Run one statement: whole or not at all. Raises RejectedError where the database refuses it."""
+        ...

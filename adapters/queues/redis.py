@@ -11,13 +11,14 @@ import trio
 from attrs import define, field
 from redis.exceptions import RedisError
 
+from adapters.formats import check_format, is_newer
 from adapters.queues import marks, scripts
 from adapters.queues.aio import RedisServer, open_server
 from adapters.queues.codec import CLAIM_SIZE, UndecodableError, decode, encode
 from adapters.queues.holdings import Holdings
 from adapters.queues.identity import Identity
 from adapters.queues.receipts import receipt_of
-from adapters.queues.redis_checks import check_server, durability_warnings
+from adapters.queues.redis_checks import FORMAT, check_server, durability_warnings, format_of
 from adapters.queues.redis_client import Limits
 from adapters.queues.redis_errors import is_lost_group, refusals_as_config_errors
 from adapters.queues.redis_keys import Keys
@@ -104,6 +105,8 @@ class RedisQueue:
                     try:
                         deliveries.append(Delivery(name, attempt, await self._read(name, batch)))
                     except UndecodableError as error:
+                        if said := is_newer("the queue", await format_of(self._server, self._keys), FORMAT):
+                            raise UnavailableError(said) from error
                         await self._bury(name, attempt, str(error))
                         _log.warning(
                             "delivery cannot be read, now a dead letter of the queue", delivery=name, reason=str(error)
@@ -214,10 +217,13 @@ class RedisQueue:
     async def join(self, family: str | None, *, forgotten_seconds: float = FORGOTTEN_SECONDS) -> None:
         """Come back under the name of `family`: what its earlier starts held is claimable at once, and counts.
 
-        Consumers that hold nothing, and have been silent for `forgotten_seconds`, are removed.
+        Consumers that hold nothing, and have been silent for `forgotten_seconds`, are removed. Raises ConfigError, and
+        touches nothing, where a newer engine has made the queue one of its own.
         """
-        keys = [self._keys.stream, self._keys.generations]
-        await self._server.run(int, scripts.JOIN, keys, family or "", round(forgotten_seconds * 1000))
+        keys = [self._keys.stream, self._keys.generations, self._keys.format]
+        idle = round(forgotten_seconds * 1000)
+        found = await self._server.run(int, scripts.JOIN, keys, family or "", idle, FORMAT)
+        check_format(f"queue.url: queue {self._keys.queue_name}", found, FORMAT)
 
 
 @asynccontextmanager

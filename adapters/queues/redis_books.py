@@ -5,9 +5,11 @@ from contextlib import asynccontextmanager
 
 from attrs import define
 
+from adapters.formats import check_format
 from adapters.queues.aio import RedisServer, open_server
 from adapters.queues.codec import decoded
 from adapters.queues.receipts import entry_at, lines_of, moment_of
+from adapters.queues.redis_checks import FORMAT, format_of
 from adapters.queues.redis_client import Limits
 from adapters.queues.redis_errors import refusals_as_config_errors
 from adapters.queues.redis_keys import Keys
@@ -130,5 +132,6 @@ async def open_books(
     async with open_server(url, limits or Limits()) as server:
         books = RedisBooks(server, Keys(queue_name))
         with refusals_as_config_errors():
+            check_format(f"queue.url: queue {queue_name}", await format_of(server, Keys(queue_name)), FORMAT)
             await books.remembered_since()
         yield books

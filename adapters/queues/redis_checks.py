@@ -4,9 +4,19 @@ from redis.exceptions import ResponseError
 
 from adapters.queues.aio import RedisServer
 from adapters.queues.redis_errors import is_about_rights
+from adapters.queues.redis_keys import Keys
+from adapters.queues.scripts import Script
 from engine.errors import ConfigError, UnavailableError
 
 OLDEST = (6, 2)
+
+FORMAT = 2
+"""The format of the queue's keys and batches. The first one had no number, and batches without a digest."""
+
+_FORMAT_FOUND = Script("""
+-- KEYS: format
+return tonumber(redis.call('GET', KEYS[1]) or '1')
+""")
 
 Facts = dict[str, object]
 
@@ -28,6 +38,11 @@ async def check_server(server: RedisServer) -> None:
     version = str((await _facts(server)).get("redis_version", "unknown"))
     if is_too_old(version):
         raise ConfigError(f"queue.url: this is Redis {version}: the queue needs 6.2 or later, upgrade the server")
+
+
+async def format_of(server: RedisServer, keys: Keys) -> int:
+    """The format of the queue as it is now."""
+    return await server.run(int, _FORMAT_FOUND, [keys.format])
 
 
 def is_too_old(version: str) -> bool:

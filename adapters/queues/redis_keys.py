@@ -32,6 +32,11 @@ class Keys:
         """Hash: engine instance -> which of its claims are still good."""
         return self._key("generations")
 
+    @property
+    def format(self) -> str:
+        """The format of all the others, a number; without it they are in the first."""
+        return self._key("format")
+
     def owner(self, source: str) -> str:
         """The instance that fetches and confirms the source; the key runs out with the ownership."""
         return self._key("owner", source)

@@ -73,8 +73,12 @@ return 1
 JOIN = Script(
     _COMMON
     + """
--- KEYS: stream generations   ARGV: family idle-limit
+-- KEYS: stream generations format   ARGV: family idle-limit format
+-- returns the format found; where that is a newer one, nothing is touched
+local found = tonumber(redis.call('GET', KEYS[3]) or '1')
+if found > tonumber(ARGV[3]) then return found end
 redis.call('HDEL', KEYS[2], '-')
+if found < tonumber(ARGV[3]) then redis.call('SET', KEYS[3], ARGV[3]) end
 make_group()
 for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], 'engines')) do
   local name, idle = consumer[2], consumer[6]
@@ -91,7 +95,7 @@ for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], 'engines')) 
     end
   end
 end
-return 1
+return found
 """
 )
 

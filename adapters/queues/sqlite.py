@@ -16,12 +16,14 @@ import structlog
 import trio
 from attrs import define, field
 
+from adapters.formats import is_newer
 from adapters.queues import sqlite_statements as statements
 from adapters.queues.holdings import Holdings
 from adapters.queues.identity import Identity
-from adapters.queues.sqlite_file import SqliteFile, open_file
+from adapters.queues.sqlite_file import SqliteFile, format_of, open_file
 from adapters.queues.sqlite_schema import STEPS
 from engine.delivery import Cursor, Debt, Delivery, Intake, Mark
+from engine.errors import UnavailableError
 
 T = TypeVar("T")
 
@@ -78,7 +80,10 @@ class SqliteQueue:
             def take(connection: Connection) -> tuple[list[Delivery], list[tuple[str, str]]]:
                 if known is not None:
                     statements.take_back(connection, self._engine, known)
-                return statements.claim(connection, self._engine, limit, held)
+                taken = statements.claim(connection, self._engine, limit, held)
+                if taken[1] and (said := is_newer("the queue's file", format_of(connection), len(STEPS))):
+                    raise UnavailableError(said)
+                return taken
 
             holdings.in_doubt = False
             with holdings.doubting():

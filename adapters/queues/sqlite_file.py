@@ -10,6 +10,7 @@ from typing import TypeVar
 import trio
 from attrs import define, field
 
+from adapters.formats import check_format
 from engine.errors import ConfigError, UnavailableError
 
 T = TypeVar("T")
@@ -77,8 +78,7 @@ async def open_file(path: Path, steps: Sequence[str], *, busy_seconds: float) ->
             found = await file.transact(lambda opened: _prepare(opened, steps))
         except sqlite3.Error as error:
             raise _refusal(path, error) from error
-        if found > len(steps):
-            raise ConfigError(f"queue.url: {path} was made by a newer engine (form {found}): upgrade this one")
+        check_format(f"queue.url: {path}", found, len(steps))
         yield file
 
 
@@ -102,12 +102,18 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, steps: Sequence[str]) -> int:
     """Make the tables that an empty or older file lacks; return the version found."""
-    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    found = format_of(connection)
     for step in steps[found:]:
         for statement in step.split(";"):
             connection.execute(statement)
     if found < len(steps):
         connection.execute(f"PRAGMA user_version = {len(steps)}")
+    return found
+
+
+def format_of(connection: sqlite3.Connection) -> int:
+    """The format of the file; 0 where nothing has been made in it yet."""
+    found: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return found
 
 

@@ -1,5 +1,6 @@
 """What every database offers beside writing: the answers behind `check`, `audit` and the warnings at start."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -25,6 +26,13 @@ class Database(StartLog, TrialLog, Ledger, Protocol):
 
     async def dead_letter_count(self, limit: int) -> int:
         """Count the dead letters, up to `limit`."""
+        ...
+
+    async def make_indexes(self, botnet_type: str, names: Sequence[str]) -> list[str]:
+        """Make what is missing of the type's tables and of these indexes; return the statements that made an index.
+
+        An index over the same column counts, whoever made it. Raises RejectedError where the database refuses.
+        """
         ...
 
     async def durability_warnings(self) -> list[str]:

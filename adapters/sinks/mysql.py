@@ -18,6 +18,7 @@ from adapters.sinks import mysql_catalog as catalog
 from adapters.sinks import mysql_questions as questions
 from adapters.sinks.connection import Session
 from adapters.sinks.mysql_errors import Trouble, classify, translate
+from adapters.sinks.mysql_layout import warn_of
 from adapters.sinks.mysql_letters import MysqlLetters
 from adapters.sinks.mysql_sink import MysqlSink
 from adapters.sinks.mysql_url import MysqlUrl, parse_url
@@ -34,6 +35,7 @@ from engine.sighting import Facts
 _READING_SECONDS = 600.0
 _WARNINGS = "SET SESSION max_error_count = 65535, lc_messages = 'en_US'"
 """A writer reads them: see `mysql_writer`."""
+_ALTERING_SECONDS = 86_400.0
 T = TypeVar("T")
 
 __all__ = ["MysqlDatabase", "MysqlSink", "open_database"]
@@ -155,6 +157,15 @@ class MysqlDatabase:
         """Compare counters with rows, per botnet type."""
         return await self.ask_patiently(mysql_audit.counters)
 
+    async def make_indexes(self, botnet_type: str, names: Sequence[str]) -> list[str]:
+        """Make missing indexes while writers go on: see `adapters.sinks.database`. Hours on very large tables."""
+
+        def make(wire: Wire) -> list[str]:
+            catalog.ensure_tables(wire, botnet_type, self._max_botnet_types, self._cuts)
+            return catalog.make_indexes(wire, botnet_type, names)
+
+        return await self.ask_patiently(make, answer_seconds=_ALTERING_SECONDS)
+
     async def durability_warnings(self) -> list[str]:
         """Say what makes this server forget or damage rows, one line each."""
         return await self.ask(questions.durability_warnings)
@@ -172,7 +183,7 @@ class MysqlDatabase:
 
     def _table_writer(self, wire: Wire, botnet_type: str) -> TableWriter:
         writer = self._writers.get(botnet_type)
-        if writer is None:
+        if writer is None or writer.layout.is_stale:
             layout = catalog.ensure_tables(wire, botnet_type, self._max_botnet_types, self._cuts)
             writer = self._writers[botnet_type] = TableWriter(layout)
         return writer
@@ -192,10 +203,10 @@ class MysqlDatabase:
         with self._translated():
             return await self._ask_raw(question)
 
-    async def ask_patiently(self, question: Callable[[Wire], T]) -> T:
+    async def ask_patiently(self, question: Callable[[Wire], T], *, answer_seconds: float = _READING_SECONDS) -> T:
         """The same, where the answer takes as long as a table is large."""
         with self._translated():
-            return await _ask_over(Session(self.url, local_infile=False, answer_seconds=_READING_SECONDS), question)
+            return await _ask_over(Session(self.url, local_infile=False, answer_seconds=answer_seconds), question)
 
     async def _ask_raw(self, question: Callable[[Wire], T]) -> T:
         """Over a connection that waits for questions, or one more: nobody waits for somebody else's answer."""
@@ -206,7 +217,8 @@ class MysqlDatabase:
             self._idle.append(session)
 
     async def aclose(self) -> None:
-        """Close the connections of questions."""
+        """Close the connections of questions, and say what was cut."""
+        warn_of(self._cuts)
         while self._idle:
             await self._idle.pop().aclose()
 

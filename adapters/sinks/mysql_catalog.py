@@ -2,20 +2,24 @@
 # ruff: noqa: S608 - names are checked
 
 from collections import Counter
+from collections.abc import Collection, Sequence
 
 import pymysql
 from pymysql.constants import ER
 
+from adapters.formats import check_format
+from adapters.sinks.indexes import INDEXES, mysql_index
 from adapters.sinks.mysql_layout import Column, Layout, Table, layout_of
 from adapters.sinks.schema import (
     COMMUNICATIONS_PREFIX,
+    FORMAT,
     MYSQL_OWN_TABLES,
     communications_table,
     is_botnet_type,
     mysql_tables,
     nodes_table,
 )
-from adapters.sinks.wire import Wire
+from adapters.sinks.wire import Wire, error_code
 from engine.errors import RejectedError
 
 _LOCK_SECONDS = 10
@@ -30,11 +34,41 @@ def make_database(name: str) -> str:
 
 
 def make_own_tables(wire: Wire) -> None:
-    """Make the tables of the engine that are missing; asks for no right where none is."""
-    present = {str(name) for (name,) in wire.rows(_tables_like("%"))}
+    """Make the tables of the engine that are missing; asks for no right where none is.
+
+    Raises ConfigError, and makes none, where a newer engine has made the database one of its own.
+    """
+    present = table_names(wire)
+    found = known_format(wire, present)
     for name, statement in MYSQL_OWN_TABLES.items():
         if name not in present:
-            wire.execute(statement)
+            try:
+                wire.execute(statement)
+            except pymysql.err.Error as error:
+                # An engine that was given no more than it needs goes on with the tables of an older one.
+                if name != "engine_format" or error_code(error) != ER.TABLEACCESS_DENIED_ERROR:
+                    raise
+                return
+    if found < FORMAT:
+        wire.execute(
+            f"INSERT INTO engine_format (id, version) VALUES (1, {FORMAT}) "
+            f"ON DUPLICATE KEY UPDATE version = GREATEST(version, {FORMAT})"
+        )
+        wire.commit()
+
+
+def known_format(wire: Wire, present: Collection[str]) -> int:
+    """The format that a database with these tables carries, 0 where it carries none. Raises ConfigError for a newer."""
+    found = 0
+    if "engine_format" in present:
+        found = wire.number("SELECT COALESCE(MAX(version), 0) FROM engine_format")
+    check_format("database.url: the database", found, FORMAT)
+    return found
+
+
+def table_names(wire: Wire) -> set[str]:
+    """All tables of the database."""
+    return {str(name) for (name,) in wire.rows(_tables_like("%"))}
 
 
 def botnet_types(wire: Wire) -> list[str]:
@@ -79,6 +113,21 @@ def _make_tables(wire: Wire, botnet_type: str, max_botnet_types: int) -> None:
         if wire.open:
             wire.rows(f"SELECT RELEASE_LOCK({_LOCK})")
             wire.execute("SET SESSION wait_timeout = @usual_wait")
+
+
+def make_indexes(wire: Wire, botnet_type: str, names: Sequence[str]) -> list[str]:
+    """Make those that are missing, of a type that has tables; return the statements."""
+    made = []
+    for index in map(INDEXES.__getitem__, names):
+        leading = (
+            "SELECT COUNT(*) FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND SEQ_IN_INDEX = 1 "
+            f"AND TABLE_NAME = '{index.table(botnet_type)}' AND COLUMN_NAME = '{index.column}'"
+        )
+        if not wire.number(leading):
+            statement = mysql_index(botnet_type, index)
+            wire.execute(statement)
+            made.append(statement)
+    return made
 
 
 def read_table(wire: Wire, name: str) -> Table | None:

@@ -57,6 +57,7 @@ _ADVICE = {
     1021: "the disk is full: make room",
     1030: "the storage engine failed (often: the disk is full); see the server's log",
     1146: "a table is missing, and is made again at the next try",
+    1205: "another transaction holds rows or a table for too long: SHOW FULL PROCESSLIST tells which",
     1227: f"the user lacks a right: {_RIGHTS}",
     1290: "the server is read-only: point the URL at the primary",
     1665: "SET GLOBAL binlog_format = 'MIXED';",

@@ -1,19 +1,26 @@
 """The layout of one botnet type's tables as they are in the server: old or new, wide or narrow."""
 
 import re
+import time
 from collections import Counter
 from collections.abc import Mapping
 
 import structlog
 from attrs import field, frozen
 
+from adapters.sinks.schema import ASCII_COLUMNS, TEXT_WIDTHS
 from engine.errors import UnavailableError
 
 _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
-_NEEDED_IN_NODES = ("id", "ip", "status", "first_seen", "last_seen", "cleaned_time", "communication_count")
-_NEEDED_IN_COMMUNICATIONS = ("id", "node_id", "ip", "communication_time")
+NEEDED_IN_NODES = ("id", "ip", "status", "first_seen", "last_seen", "cleaned_time", "communication_count")
+NEEDED_IN_COMMUNICATIONS = ("id", "node_id", "ip", "communication_time")
 _STAGE_WIDTH = 255
+
+UPGRADE = "python -m engine upgrade-schema"
+
+LOOK_AGAIN_SECONDS = 60.0
+"""How soon a running engine sees that a narrow table has been widened."""
 
 
 @frozen
@@ -38,6 +45,13 @@ class Column:
     def is_stamped(self) -> bool:
         """Whether the server writes down the time where none is given."""
         return self.default is not None and self.default.lower().startswith("current_timestamp")
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it holds less than the text column of a new table."""
+        if self.length is None or self.name not in TEXT_WIDTHS:
+            return False
+        return self.length < TEXT_WIDTHS[self.name] or (self.name not in ASCII_COLUMNS and self.charset != "utf8mb4")
 
 
 @frozen
@@ -73,6 +87,14 @@ class Layout:
     nodes: Table
     communications: Table
     cuts: Counter[str] = field(factory=Counter, eq=False, repr=False)
+    _read_at: float = field(factory=time.monotonic, eq=False, repr=False)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether to look at the tables again: they are narrow, and somebody may have widened them meanwhile."""
+        if time.monotonic() - self._read_at < LOOK_AGAIN_SECONDS:
+            return False
+        return any(column.is_narrow for table in (self.nodes, self.communications) for column in table.columns.values())
 
     @property
     def ip_length(self) -> int:
@@ -94,15 +116,23 @@ class Layout:
         fitted = fitted[:_STAGE_WIDTH]
         if fitted != text:
             if not self.cuts[column]:
-                _log.warning("texts are cut: the column is too narrow", table=self.nodes.name, column=column)
+                _log.warning(
+                    "texts are cut: the column is too narrow", table=self.nodes.name, column=column, widen_it_by=UPGRADE
+                )
             self.cuts[column] += 1
         return fitted
 
 
 def layout_of(nodes: Table, communications: Table, cuts: Counter[str]) -> Layout:
     """Check that both tables can hold exact counts. Raises UnavailableError saying what to alter."""
-    nodes.require(*_NEEDED_IN_NODES)
-    communications.require(*_NEEDED_IN_COMMUNICATIONS)
+    nodes.require(*NEEDED_IN_NODES)
+    communications.require(*NEEDED_IN_COMMUNICATIONS)
     nodes.unique_key("ip")
     communications.unique_key("ip", "communication_time")
     return Layout(nodes, communications, cuts)
+
+
+def warn_of(cuts: Mapping[str, int]) -> None:
+    """Say how many different texts were cut, by column, once they are all counted."""
+    if cuts:
+        _log.warning("texts were cut to fit old tables", widen_them_by=UPGRADE, **cuts)

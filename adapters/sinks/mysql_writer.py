@@ -19,7 +19,7 @@ from pymysql.constants import ER
 from adapters.sinks import mysql_statements as sql
 from adapters.sinks.grouping import Address, by_address, outdated, owners, shares
 from adapters.sinks.literals import encode, quote, statements
-from adapters.sinks.mysql_layout import Layout
+from adapters.sinks.mysql_layout import UPGRADE, Layout
 from adapters.sinks.mysql_rows import Formatter, Rows
 from adapters.sinks.mysql_settling import remove_settled
 from adapters.sinks.mysql_statements import Communication
@@ -71,7 +71,7 @@ class TableWriter:
         if len(longest) > self.layout.ip_length:
             raise RejectedError(
                 f"{longest} does not fit the column ip VARCHAR({self.layout.ip_length}) of {self.layout.nodes.name} "
-                "or its communications: ALTER TABLE … MODIFY ip VARCHAR(45) …"
+                f"or its communications: {UPGRADE} widens it to VARCHAR(45), then retry this dead letter"
             )
 
     def _write_sightings(self, wire: Wire, addresses: Sequence[Address], facts: Mapping[str, Facts]) -> list[int]:

@@ -1,8 +1,9 @@
 """The tables: names, columns, and how they are made in each dialect.
 
-Secondary indexes: none beyond the unique keys, because each costs 5-10 % of the writing speed and nothing here needs
+Secondary indexes: none beyond the unique keys, because each costs 6-12 % of the server's CPU and nothing here needs
 one. `check` counts the last five minutes backwards along the primary key; rows of one address are found by
 the unique keys; the ledger and the starts have keys of their own. Export by time goes along the primary key, too.
+Whoever reads in other ways asks for what is in `indexes`.
 """
 
 import re
@@ -10,6 +11,9 @@ from hashlib import blake2b
 
 from engine.errors import RejectedError
 from engine.sighting import Facts
+
+FORMAT = 1
+"""The format of all tables. What carries no number is in the first."""
 
 FACT_COLUMNS = (
     "longitude", "latitude", "country", "country_code", "province", "city", "continent", "isp", "asn", "is_china",
@@ -122,6 +126,14 @@ def mysql_tables(botnet_type: str) -> tuple[str, str]:
     return nodes, communications
 
 
+TEXT_WIDTHS = {
+    name: int(width) for name, width in re.findall(r"(\w+) (?:VAR)?CHAR\((\d+)\)", "".join(mysql_tables("x")))
+}
+"""How many characters the text columns of new tables hold."""
+
+ASCII_COLUMNS = ("ip", "country_code")
+"""Those of them that need no other characters."""
+
 MYSQL_OWN_TABLES = {
     "dead_letters": f"""CREATE TABLE IF NOT EXISTS dead_letters (
   id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -165,5 +177,9 @@ MYSQL_OWN_TABLES = {
   name VARCHAR(190) NOT NULL PRIMARY KEY,
   record INT NOT NULL,
   trials INT NOT NULL
+) {_BASE}""",
+    "engine_format": f"""CREATE TABLE IF NOT EXISTS engine_format (
+  id TINYINT NOT NULL PRIMARY KEY,
+  version INT NOT NULL
 ) {_BASE}""",
 }

@@ -15,10 +15,11 @@ from urllib.parse import unquote, urlsplit
 
 import trio
 
+from adapters.formats import check_format
 from adapters.sinks import sqlite_audit
 from adapters.sinks import sqlite_questions as questions
 from adapters.sinks.interruptible import interruptible
-from adapters.sinks.schema import check_botnet_type, count_letters
+from adapters.sinks.schema import FORMAT, check_botnet_type, count_letters
 from adapters.sinks.sqlite_letters import SqliteLetters
 from adapters.sinks.sqlite_schema import OWN_TABLES
 from adapters.sinks.sqlite_writer import Finish, nothing_more, write_batches
@@ -31,6 +32,7 @@ from engine.sighting import Facts
 
 ATTEMPTS = 40
 _BUSY_SECONDS = 0.1
+_OPENING_MS = 5000
 _NEEDED = (3, 35, 0)
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -62,11 +64,17 @@ def _open(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # what SQLite puts beside it gets the same mode
     connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
     try:
+        connection.execute(f"PRAGMA busy_timeout = {_OPENING_MS}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA cache_size = -65536")
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        check_format(f"database.url: {path}", found, FORMAT)
         for statement in OWN_TABLES:
             connection.execute(statement)
+        if found < FORMAT:
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
+        connection.execute(f"PRAGMA busy_timeout = {round(_BUSY_SECONDS * 1000)}")
     except BaseException:
         connection.close()
         raise
@@ -148,6 +156,15 @@ class SqliteDatabase:
     async def counters(self) -> list[Counters]:
         """Compare counters with rows, per botnet type."""
         return await self.ask(sqlite_audit.counters)
+
+    async def make_indexes(self, botnet_type: str, names: Sequence[str]) -> list[str]:
+        """Make missing indexes, while writers wait: see `adapters.sinks.database`."""
+
+        def make(connection: sqlite3.Connection) -> list[str]:
+            questions.ensure_tables(connection, botnet_type, self._max_botnet_types)
+            return questions.make_indexes(connection, botnet_type, names)
+
+        return await self.in_turn(make)
 
     async def durability_warnings(self) -> list[str]:
         """Nothing: the engine itself sets what makes SQLite durable."""

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from functools import partial
 
+from adapters.sinks.indexes import INDEXES, sqlite_index
 from adapters.sinks.recent import count_recent
 from adapters.sinks.schema import COMMUNICATIONS_PREFIX, communications_table, is_botnet_type, nodes_table
 from adapters.sinks.sqlite_schema import type_tables
@@ -37,6 +38,22 @@ def ensure_tables(connection: sqlite3.Connection, botnet_type: str, max_botnet_t
         raise RejectedError(f"botnet type {botnet_type!r} would be one more than max_botnet_types = {max_botnet_types}")
     for statement in type_tables(botnet_type):
         connection.execute(statement)
+
+
+def make_indexes(connection: sqlite3.Connection, botnet_type: str, names: Sequence[str]) -> list[str]:
+    """Make those that are missing, of a type that has tables; return the statements."""
+    made = []
+    for index in map(INDEXES.__getitem__, names):
+        leading = connection.execute(
+            "SELECT COUNT(*) FROM pragma_index_list(?) AS list JOIN pragma_index_info(list.name) AS info "
+            "WHERE info.seqno = 0 AND info.name = ?",
+            (index.table(botnet_type), index.column),
+        )
+        if not leading.fetchone()[0]:
+            statement = sqlite_index(botnet_type, index)
+            connection.execute(statement)
+            made.append(statement)
+    return made
 
 
 def record_start(connection: sqlite3.Connection, source: str, within_seconds: float) -> Start:

@@ -29,26 +29,10 @@ from tests.contracts.sink_stores import (
     write_with,
 )
 from tests.faults.proxy import DOWN, FaultProxy, Toxics
+from tests.old_tables import OLD_COMMUNICATIONS, OLD_NODES
 from tests.servers.mariadb import MariaDbServer
 
 DAY = "2026-11-20 "
-OLD_NODES = """CREATE TABLE botnet_nodes_{kind} (
-  id INT AUTO_INCREMENT PRIMARY KEY, ip VARCHAR(15) NOT NULL, longitude FLOAT, latitude FLOAT, country VARCHAR(50),
-  province VARCHAR(50) NOT NULL DEFAULT '', city VARCHAR(50), continent VARCHAR(50), isp VARCHAR(50), asn VARCHAR(50),
-  status ENUM('active', 'inactive', 'cleaned') DEFAULT 'active', first_seen TIMESTAMP NULL, last_seen TIMESTAMP NULL,
-  cleaned_time TIMESTAMP NULL, communication_count INT DEFAULT 0, created_time TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
-  updated_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP, is_china BOOLEAN DEFAULT FALSE,
-  UNIQUE KEY unique_ip (ip), KEY idx_country (country)
-) DEFAULT CHARSET=utf8mb3"""
-OLD_COMMUNICATIONS = """CREATE TABLE botnet_communications_{kind} (
-  id INT AUTO_INCREMENT PRIMARY KEY, node_id INT NOT NULL, ip VARCHAR(15) NOT NULL,
-  communication_time TIMESTAMP NOT NULL, received_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP,
-  longitude FLOAT, latitude FLOAT, country VARCHAR(50),
-  province VARCHAR(50), city VARCHAR(50), continent VARCHAR(50), isp VARCHAR(50), asn VARCHAR(50),
-  event_type VARCHAR(50) NOT NULL, status VARCHAR(20) DEFAULT 'active', is_china BOOLEAN DEFAULT FALSE,
-  UNIQUE KEY idx_unique_communication (ip, communication_time),
-  CONSTRAINT fk_{kind} FOREIGN KEY (node_id) REFERENCES botnet_nodes_{kind} (id)
-) DEFAULT CHARSET=utf8mb3"""
 
 
 @pytest.fixture(scope="module")

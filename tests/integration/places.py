@@ -7,13 +7,17 @@ import sys
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from adapters.queues import redis, sqlite
 from engine.ports import Queue
 from tests.engine_process import KEPT, WITHOUT_PAGE, write_config
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.redis import RedisServer
+
+if TYPE_CHECKING:
+    from pymysql import Connection
+    from pymysql.cursors import Cursor
 
 COMMAND_SECONDS = 60
 
@@ -45,6 +49,12 @@ class Place(Protocol):
 
     def empty_queue(self) -> None:
         """Let the queue forget everything."""
+
+    def number_queue(self, number: int) -> None:
+        """Write another format into the queue."""
+
+    def number_database(self, number: int) -> None:
+        """Write another format into the database."""
 
     def sections(self) -> Mapping[str, dict[str, object]]:
         """The sections of the configuration that name queue and database."""
@@ -99,6 +109,12 @@ class SqlitePlace:
         for path in self.folder.glob("engine-queue.db*"):
             path.unlink()
 
+    def number_queue(self, number: int) -> None:
+        self.in_queue(f"PRAGMA user_version = {number}")
+
+    def number_database(self, number: int) -> None:
+        self.rows(f"PRAGMA user_version = {number}")
+
     def in_queue(self, sql: str) -> list[tuple[object, ...]]:
         """Run a statement in the file of the queue."""
         return self._run("engine-queue.db", sql)
@@ -124,9 +140,13 @@ class ServerPlace:
         }
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
-        with closing(self._mariadb.connect(self.name)) as connection, connection.cursor() as cursor:
+        with closing(self.connect()) as connection, connection.cursor() as cursor:
             cursor.execute(sql)
             return list(cursor)
+
+    def connect(self) -> "Connection[Cursor]":
+        """Open a connection to the database."""
+        return self._mariadb.connect(self.name)
 
     def open_queue(self) -> AbstractAsyncContextManager[Queue]:
         return redis.open_queue(self._redis.url, queue_name=self.name, engine_name=None)
@@ -145,6 +165,13 @@ class ServerPlace:
     def empty_queue(self) -> None:
         with self._redis.connect() as client:
             client.flushall()
+
+    def number_queue(self, number: int) -> None:
+        with self._redis.connect() as client:
+            client.set(f"{{botnet:{self.name}}}:format", number)
+
+    def number_database(self, number: int) -> None:
+        self.rows(f"UPDATE engine_format SET version = {number}")
 
     @property
     def _stream(self) -> str:

@@ -6,10 +6,12 @@ import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from benchmarks import corpus, scale
+from adapters.sinks.indexes import INDEXES
+from benchmarks import corpus, indexes, scale
 from benchmarks.engine_run import run_engine
 from benchmarks.ground import Options, ground, work_of
 from benchmarks.peers.run import run_peer
@@ -21,6 +23,7 @@ from tests.servers.redis_cluster import RedisClusterServers
 
 REPOSITORY = Path(__file__).parents[2]
 RECORDS = 2_000
+Runs = list[tuple[float, float]]
 
 
 @pytest.mark.timeout(300)
@@ -80,6 +83,16 @@ def test_a_peer_in_small(tmp_path: Path, name: str) -> None:
     assert (outcome.tally.missing, outcome.tally.extra) == (0, 0)
     assert (outcome.tally.wrong_nodes == 0) == (not outcome.differences) == bool(peer.environ)
     assert outcome.figures.seconds > 0
+
+
+@pytest.mark.timeout(300)
+def test_indexes_in_small(tmp_path: Path) -> None:
+    """The same rows go into tables with each index and with none, exactly, and all have a price."""
+    need_program("mariadbd")
+    with ground(tmp_path) as where:
+        report = indexes.run(where, Options(records=RECORDS, runs=1))
+    assert list(report.data) == [row[0] for row in report.rows] == [indexes.NONE, *INDEXES]
+    assert all(cpu > 0 and size > 0 for runs in report.data.values() for cpu, size in cast("Runs", runs))
 
 
 def test_the_page_about_scaling_is_filled_in() -> None:

@@ -107,8 +107,9 @@ def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "", "run", "fetch", "worker", "check", "check-config", "init", "version", "audit", "status", "top",
-        "dead-letters", "dead-letters list", "dead-letters show", "dead-letters retry", "dead-letters drop",
+        "", "run", "fetch", "worker", "check", "check-config", "init", "version", "audit", "status", "top", "schema",
+        "upgrade-schema", "dead-letters", "dead-letters list", "dead-letters show", "dead-letters retry",
+        "dead-letters drop",
     ],
 )  # fmt: skip
 def test_help_reads_well(command: str, tmp_path: Path) -> None:

@@ -88,7 +88,11 @@ class MariaDbServer:
         if not data.exists():
             shutil.copytree(_template(), data)
         program = need_program("mariadbd")
+        # Of its own: a server that starts deletes what others have in a common one.
+        temporary = self.folder / "tmp"
+        temporary.mkdir(exist_ok=True)
         command = [program, "--no-defaults", f"--user={_user()}", f"--datadir={data}", f"--socket={self.socket}"]
+        command += [f"--tmpdir={temporary}"]
         command += [f"--port={self.port}", "--bind-address=127.0.0.1", "--skip-name-resolve", *SMALL]
         command += [f"--{name.replace('_', '-')}={value}" for name, value in self.options.items()]
         with (self.folder / "mariadbd.log").open("ab") as log:
