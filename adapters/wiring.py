@@ -13,7 +13,7 @@ from attrs import evolve
 
 from adapters.queues.books import Books
 from adapters.sinks.database import Database
-from engine.assembly import Connections
+from engine.assembly import Connections, Feed
 from engine.capped_source import CappedSource
 from engine.ports import Lookup, Queue, Source
 from engine.run import Mode
@@ -28,25 +28,26 @@ async def connect(settings: Settings, mode: Mode) -> AsyncIterator[Connections]:
     async with AsyncExitStack() as stack:
         queue = await stack.enter_async_context(open_queue(settings))
         database = await stack.enter_async_context(open_database(settings))
-        sources = settings.enabled_sources if mode.fetch else ()
-        limit = settings.acceptance.dead_letter_limit
         yield Connections(
             queue=queue,
-            sources=[
-                (
-                    CappedSource(
-                        await stack.enter_async_context(open_source(source)), database.dead_letter_count, limit
-                    ),
-                    source,
-                )
-                for source in sources
-            ],
-            lookup=open_lookup(settings),
             open_sink=database.writer,
             start_log=database,
             trials=database,
+            open_feed=lambda read: _open_feed(read, mode, database),
             warnings=[*await queue.durability_warnings(), *await database.durability_warnings()],
         )
+
+
+@asynccontextmanager
+async def _open_feed(settings: Settings, mode: Mode, database: Database) -> AsyncIterator[Feed]:
+    limit = settings.acceptance.dead_letter_limit
+    async with AsyncExitStack() as stack:
+        sources = [
+            (await stack.enter_async_context(open_source(source)), source)
+            for source in (settings.enabled_sources if mode.fetch else ())
+        ]
+        capped = [(CappedSource(source, database.dead_letter_count, limit), about) for source, about in sources]
+        yield Feed(capped, open_lookup(settings))
 
 
 @asynccontextmanager
@@ -58,8 +59,8 @@ async def connect_demo(settings: Settings, mode: Mode) -> AsyncIterator[Connecti
         finite = DEMO_RECORDS_PER_DAY if mode.once else None
         url = await nursery.start(serve_demo, finite, LIVE_PER_SECOND, randbits(32))
         source = SourceSettings(name="demo", url=url, pull_interval_seconds=0.5)
-        async with connect(evolve(settings, sources=(source,)), mode) as connections:
-            yield connections
+        async with connect(settings, mode) as connections:
+            yield evolve(connections, open_feed=lambda read: connections.open_feed(evolve(read, sources=(source,))))
         nursery.cancel_scope.cancel()
 
 
