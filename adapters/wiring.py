@@ -3,7 +3,7 @@
 Drivers are imported where they are chosen: a run on SQLite never loads Redis or MySQL.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from secrets import randbits
 from urllib.parse import unquote, urlsplit
@@ -79,6 +79,23 @@ def open_queue(settings: Settings) -> AbstractAsyncContextManager[Queue]:
     from adapters.queues import redis
 
     return redis.open_queue(url, queue_name=settings.queue.name, engine_name=engine_name, lease_seconds=lease_seconds)
+
+
+async def check_queue(settings: Settings) -> tuple[Sequence[str], Sequence[str]]:
+    """Reach the queue: the rights that are missing, and what would make it forget; a line each."""
+    if _scheme(settings.queue.url) in ("memory", "sqlite"):
+        async with open_queue(settings) as queue:
+            return [], await queue.durability_warnings()
+    from adapters.queues import redis_rights
+
+    return await redis_rights.check(settings.queue.url, settings.queue.name)
+
+
+async def check_database(settings: Settings) -> tuple[Sequence[str], Sequence[str]]:
+    """The same of the database."""
+    async with open_database(settings) as database:
+        missing, later = await database.missing_rights(settings.acceptance.botnet_types)
+        return missing, [*later, *await database.durability_warnings()]
 
 
 def open_books(settings: Settings) -> AbstractAsyncContextManager[Books]:

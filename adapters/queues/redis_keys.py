@@ -32,6 +32,11 @@ class Keys:
         """Hash: engine instance -> which of its claims are still good."""
         return self._key("generations")
 
+    @property
+    def probe(self) -> str:
+        """Never there: asked for to learn what may be asked."""
+        return self._key("probe")
+
     def owner(self, source: str) -> str:
         """The instance that fetches and confirms the source; the key runs out with the ownership."""
         return self._key("owner", source)

@@ -149,6 +149,10 @@ class SqliteDatabase:
         """Compare counters with rows, per botnet type."""
         return await self.ask(sqlite_audit.counters)
 
+    async def missing_rights(self, accepted: Collection[str]) -> tuple[list[str], list[str]]:  # noqa: ARG002 - as asked
+        """None: what is open for writing can be written."""
+        return [], []
+
     async def durability_warnings(self) -> list[str]:
         """Nothing: the engine itself sets what makes SQLite durable."""
         return []
