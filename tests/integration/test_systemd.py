@@ -95,7 +95,7 @@ def test_ready_is_told_once_the_stores_have_answered(
 def test_the_status_tells_the_rate_and_a_stop_is_told(
     folder: Path, manager: NotifySocket, collector: Collector
 ) -> None:
-    """Every few seconds a new line with what has come in; STOPPING at SIGTERM, and no sign of life after it."""
+    """Every few seconds a new line with what has come in; STOPPING at SIGTERM, and never READY after it."""
     with EngineProcess(folder, environ=manager.environ) as engine:
         collector.add(seeded_records(500))
         first = manager.wait_for(lambda told: "500 received" in told.get("STATUS", ""))
@@ -106,7 +106,7 @@ def test_the_status_tells_the_rate_and_a_stop_is_told(
         engine.send(signal.SIGTERM)
         assert engine.wait(3) == 0
     stopping = manager.wait_for(lambda told: told.get("STOPPING") == "1")
-    assert manager.told[stopping + 1 :] == []
+    assert not list(filter(is_ready, manager.told[stopping:]))
 
 
 def test_a_reload_is_told_from_its_beginning_to_its_end(folder: Path, manager: NotifySocket) -> None:
