@@ -33,7 +33,10 @@ RECORD = {"ip": "45.77.0.1", "timestamp": "2025-03-01T00:00:01", "botnet_type": 
 
 @define
 class Load:
-    """Two collectors with work for a while, an engine's folder, and what must be in the database in the end."""
+    """Two collectors, an engine's folder, and what must be in the database in the end.
+
+    The collectors have half of their records from the beginning, and get more as a test wants some work to be there.
+    """
 
     folder: Path
     queue: dict[str, object]
@@ -41,6 +44,13 @@ class Load:
     database: str
     collectors: dict[str, CollectorProcess]
     corpora: dict[str, Corpus]
+    rest: dict[str, list[bytes]]
+
+    def feed(self, source: str, records: int = 200) -> None:
+        """Give a collector more."""
+        fed, self.rest[source] = self.rest[source][:records], self.rest[source][records:]
+        assert fed
+        self.collectors[source].add(fed)
 
     def configure(self, *sources: str, workers: int, level: str = "info", **queue: object) -> None:
         """Put a whole new configuration in the place of the old one, in one step."""
@@ -62,6 +72,8 @@ class Load:
 
     def finish(self) -> int:
         """Bring the rest home, from both; how many records were left to settle."""
+        for source in self.rest:
+            self.feed(source, RECORDS)
         self.configure("a", "b", workers=2)
         with EngineProcess(self.folder, "--once", "--json") as engine:
             assert engine.wait(90) == 0, engine.errors[-3000:]
@@ -100,14 +112,15 @@ def load(tmp_path: Path, servers: tuple[RedisServer, MariaDbServer], corpora: di
     """Both collectors serving, on private servers."""
     redis, mariadb = servers
     name = f"load{next(_numbers)}"
-    collectors = {}
     with ExitStack() as running:
+        collectors = {
+            source: running.enter_context(collector_process("--gap-every", str(GAP_EVERY))) for source in corpora
+        }
+        rest = {source: corpus.lines().encode().splitlines() for source, corpus in corpora.items()}
+        load = Load(tmp_path, {"url": redis.url, "name": name}, mariadb, name, collectors, corpora, rest)
         for source, corpus in corpora.items():
-            file = tmp_path / f"{source}.jsonl"
-            file.write_text(corpus.lines())
-            options = ["--records", str(file), "--gap-every", str(GAP_EVERY)]
-            collectors[source] = running.enter_context(collector_process(*options))
-        yield Load(tmp_path, {"url": redis.url, "name": name}, mariadb, name, collectors, corpora)
+            load.feed(source, len(corpus.records) // 2)
+        yield load
 
 
 def test_everything_that_may_change_changes_under_load(load: Load) -> None:
@@ -124,7 +137,8 @@ def test_everything_that_may_change_changes_under_load(load: Load) -> None:
         engine.send(signal.SIGHUP)
         engine.wait_for("configuration applied.*source a removed")
         said = len(engine.errors)
-        engine.wait_for("batch written.*batch=b")
+        load.feed("b")
+        engine.wait_for("batch written.*batch=b", after=said)
         assert "[debug" not in engine.errors[said:]
         engine.send(signal.SIGTERM)
         assert engine.wait(GRACE_SECONDS + 1) == 0
@@ -143,7 +157,9 @@ def test_twenty_hangups_in_a_row_lose_nothing(load: Load) -> None:
         for number in range(HANGUPS):
             load.configure("a", "b", workers=number % 3 + 1, high_watermark=10_000 + number)
             engine.send(signal.SIGHUP)
-            engine.wait_for("batch written", after=len(engine.errors))  # the next one comes into the middle of work
+            said = len(engine.errors)
+            load.feed("a")
+            engine.wait_for("batch written", after=said)  # the next one comes into the middle of work
         load.configure("a", "b", workers=4)
         engine.send(signal.SIGHUP)
         engine.wait_for("workers=4")
@@ -166,7 +182,9 @@ def test_a_bad_configuration_is_refused(load: Load) -> None:
         engine.send(signal.SIGHUP)
         engine.wait_for("configuration refused.*worker_count = 0")
         engine.wait_for("configuration refused.*wroker")
-        engine.wait_for("batch written", after=len(engine.errors))
+        said = len(engine.errors)
+        load.feed("a")
+        engine.wait_for("batch written", after=said)
         (load.folder / "engine.toml").write_text(good + "ca_file = 'engine.toml'\nverify_tls = true\n")
         engine.send(signal.SIGHUP)  # reads well, and cannot be opened
         engine.wait_for("configuration refused.*ca_file")
@@ -194,7 +212,9 @@ def test_what_cannot_change_while_running_is_named(load: Load) -> None:
         engine.send(signal.SIGHUP)
         engine.wait_for(r"needs a restart.*queue\.url, queue\.name, database\.url")
         engine.wait_for(r"configuration applied +changed=worker\.worker_count\n")
-        engine.wait_for("batch written", after=len(engine.errors))
+        said = len(engine.errors)
+        load.feed("a")
+        engine.wait_for("batch written", after=said)
         engine.send(signal.SIGTERM)
         assert engine.wait(GRACE_SECONDS + 1) == 0
     load.finish()
@@ -236,7 +256,9 @@ def test_a_reload_during_an_outage_waits_no_longer_than_the_grace_time(load: Loa
             engine.wait_for("configuration applied", GRACE_SECONDS + 3)
         finally:
             load.mariadb.resume()
-        engine.wait_for("batch written", after=len(engine.errors))
+        said = len(engine.errors)
+        load.feed("a")
+        engine.wait_for("batch written", after=said)
         engine.send(signal.SIGTERM)
         assert engine.wait(GRACE_SECONDS + 1) == 0
         assert "Traceback" not in engine.errors

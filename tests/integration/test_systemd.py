@@ -135,8 +135,9 @@ def test_a_hung_database_silences_the_watchdog(
         busy = manager.wait_for(is_ping, after=idle + 1)
         servers.mariadb.pause()
         try:
+            said = len(engine.errors)
             collector.add(seeded_records(100, seed=2))
-            engine.wait_for("fetched", after=len(engine.errors))
+            engine.wait_for("fetched", after=said)
             # What was in hand, and when, at the ping before: one more may come, if this one was.
             silent = manager.wait_for(has_rate, after=manager.wait_for(has_rate, after=busy) + 1)
             later = manager.wait_for(has_rate, after=silent + 1)
