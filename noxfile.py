@@ -1,4 +1,4 @@
-"""Sessions: `lint types tests`, `faults planted bench profile`, before a release `locked bounds security`."""
+"""Sessions: `lint types deploy tests`, `faults planted bench profile`, before a release `locked bounds security`."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nox
 
-nox.options.sessions = ["lint", "types", "tests"]
+nox.options.sessions = ["lint", "types", "deploy", "tests"]
 
 LOCKS = {"runtime": [], "test": ["--extra", "test"]}
 """Files of `requirements/`, each with what it locks beside the engine's own dependencies."""
@@ -24,6 +24,18 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports")
+
+
+@nox.session
+def deploy(session: nox.Session) -> None:
+    """The container files: their style, and the schemas of what reads them."""
+    session.install("-e", ".[deploy]")
+    session.run("hadolint", "deploy/Dockerfile")
+    session.run("yamllint", "--strict", ".yamllint", "deploy")
+    session.run("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "deploy/compose/compose.yaml")
+    manifests = [f"deploy/kubernetes/{name}.yaml" for name in ("engine", "workers")]
+    session.run("kubernetes-validate", "--strict", "--no-warn", *manifests)
+    session.run("python", "-m", "tests.keda", *manifests)
 
 
 @nox.session

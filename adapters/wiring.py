@@ -17,7 +17,7 @@ from adapters.queues.books import Books
 from adapters.sinks.database import Database
 from adapters.sinks.indexes import INDEXES, mysql_statements, sqlite_statements
 from engine.archive import Archive
-from engine.assembly import Connections
+from engine.assembly import Connections, Feed
 from engine.capped_source import CappedSource
 from engine.ports import Lookup, Queue, SchemaUpgrade, Source
 from engine.run import Mode
@@ -41,24 +41,13 @@ async def connect(settings: Settings, mode: Mode) -> AsyncIterator[Connections]:
     async with AsyncExitStack() as stack:
         queue = await stack.enter_async_context(open_queue(settings))
         database = await stack.enter_async_context(open_database(settings))
-        sources = settings.enabled_sources if mode.fetch else ()
-        limit = settings.acceptance.dead_letter_limit
         yield Connections(
             queue=queue,
-            sources=[
-                (
-                    CappedSource(
-                        await stack.enter_async_context(open_source(source)), database.dead_letter_count, limit
-                    ),
-                    source,
-                )
-                for source in sources
-            ],
-            lookup=open_lookup(settings),
             open_sink=database.writer,
             start_log=database,
             trials=database,
             archive=_archive(settings, database),
+            open_feed=lambda read: _open_feed(read, mode, database),
             warnings=[*await queue.durability_warnings(), *await database.durability_warnings()],
         )
 
@@ -70,6 +59,18 @@ def _archive(settings: Settings, database: Database) -> Archive:
 
 
 @asynccontextmanager
+async def _open_feed(settings: Settings, mode: Mode, database: Database) -> AsyncIterator[Feed]:
+    limit = settings.acceptance.dead_letter_limit
+    async with AsyncExitStack() as stack:
+        sources = [
+            (await stack.enter_async_context(open_source(source)), source)
+            for source in (settings.enabled_sources if mode.fetch else ())
+        ]
+        capped = [(CappedSource(source, database.dead_letter_count, limit), about) for source, about in sources]
+        yield Feed(capped, open_lookup(settings))
+
+
+@asynccontextmanager
 async def connect_demo(settings: Settings, mode: Mode) -> AsyncIterator[Connections]:
     """The same, with a collector of our own on loopback as the only source."""
     from adapters.sources.demo import LIVE_PER_SECOND, serve_demo
@@ -78,8 +79,8 @@ async def connect_demo(settings: Settings, mode: Mode) -> AsyncIterator[Connecti
         finite = DEMO_RECORDS_PER_DAY if mode.once else None
         url = await nursery.start(serve_demo, finite, LIVE_PER_SECOND, randbits(32))
         source = SourceSettings(name="demo", url=url, pull_interval_seconds=0.5)
-        async with connect(evolve(settings, sources=(source,)), mode) as connections:
-            yield connections
+        async with connect(settings, mode) as connections:
+            yield evolve(connections, open_feed=lambda read: connections.open_feed(evolve(read, sources=(source,))))
         nursery.cancel_scope.cancel()
 
 
@@ -98,6 +99,23 @@ def open_queue(settings: Settings) -> AbstractAsyncContextManager[Queue]:
     from adapters.queues import redis
 
     return redis.open_queue(url, queue_name=settings.queue.name, engine_name=engine_name, lease_seconds=lease_seconds)
+
+
+async def check_queue(settings: Settings) -> tuple[Sequence[str], Sequence[str]]:
+    """Reach the queue: the rights that are missing, and what would make it forget; a line each."""
+    if _scheme(settings.queue.url) in ("memory", "sqlite"):
+        async with open_queue(settings) as queue:
+            return [], await queue.durability_warnings()
+    from adapters.queues import redis_rights
+
+    return await redis_rights.check(settings.queue.url, settings.queue.name)
+
+
+async def check_database(settings: Settings) -> tuple[Sequence[str], Sequence[str]]:
+    """The same of the database."""
+    async with open_database(settings) as database:
+        missing, later = await database.missing_rights(settings.acceptance.botnet_types)
+        return missing, [*later, *await database.durability_warnings()]
 
 
 def open_books(settings: Settings) -> AbstractAsyncContextManager[Books]:

@@ -29,25 +29,36 @@ RENEWALS_PER_LEASE = 4
 
 
 @frozen
-class Connections:
-    """The open adapters of one run; each source with its settings. Without `archive` the stores are asked nothing."""
+class Feed:
+    """The open adapters of one reading of the settings; each source with its own. They need no nursery to be open."""
 
-    queue: Queue
     sources: Sequence[tuple[Source, SourceSettings]]
     lookup: Lookup
+
+
+@frozen
+class Connections:
+    """The open adapters that stay for a whole run, and the way to open the others. `open_feed` raises ConfigError.
+
+    Without `archive` the stores are asked nothing.
+    """
+
+    queue: Queue
     open_sink: Callable[[], AbstractAsyncContextManager[Sink]]
     start_log: StartLog
     trials: TrialLog
+    open_feed: Callable[[Settings], AbstractAsyncContextManager[Feed]]
     warnings: Sequence[str] = ()
     archive: Archive | None = None
 
 
 @define(eq=False)
 class Assembly:
-    """Puts the parts of one run together."""
+    """Puts the parts of one pipeline together."""
 
     settings: Settings
     connections: Connections
+    feed: Feed
     stats: Stats
     queue_outage: Outage
 
@@ -55,7 +66,7 @@ class Assembly:
         """Everything, ready to run, with so many workers."""
         leasing = self._leasing(workers)
         return Pipeline(
-            lines=[self._line(source, settings) for source, settings in self.connections.sources],
+            lines=[self._line(source, settings) for source, settings in self.feed.sources],
             workers=self._workers(workers, leasing),
             open_sink=self.connections.open_sink,
             leasing=leasing,
@@ -73,7 +84,7 @@ class Assembly:
 
     def _workers(self, count: int, leasing: Leasing) -> list[Worker]:
         settings = self.settings.worker
-        enrichment = Enrichment(self.connections.lookup, settings.enricher_cache_size, settings.enricher_cache_ttl)
+        enrichment = Enrichment(self.feed.lookup, settings.enricher_cache_size, settings.enricher_cache_ttl)
         trials = Trials(self.connections.trials, count)
         outages = Outages(self.queue_outage, Outage("look-up"), Outage("database"))
         return [

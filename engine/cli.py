@@ -18,7 +18,7 @@ from engine import account
 from engine.cli_audit import audit_command
 from engine.cli_inspect import check, check_config
 from engine.cli_letters import dead_letters
-from engine.cli_options import Command, Given, config_options, demo_settings, settings_from
+from engine.cli_options import Command, Given, config_options, demo_settings, read_settings, settings_from
 from engine.cli_retry import retry_letters
 from engine.cli_schema import schema_command
 from engine.cli_status import status, top
@@ -26,9 +26,10 @@ from engine.cli_upgrade import upgrade_command
 from engine.errors import ConfigError, UnavailableError
 from engine.logs import configure_logs
 from engine.progress import progress
-from engine.run import Connect, Mode, Progress, Run
+from engine.run import Mode, Progress, Run
+from engine.service_manager import ServiceManager
 from engine.settings import Settings, commented_config, require
-from engine.shutdown import SIGNALS
+from engine.shutdown import RELOAD, SIGNALS
 from engine.stats import Snapshot
 
 EXIT_UNAVAILABLE = 69
@@ -90,27 +91,21 @@ def run(*, once: bool, as_json: bool, **given: Unpack[Given]) -> None:
     if settings.is_demo:
         run_demo(settings, once=once, as_json=as_json)
     else:
-        mode = Mode(fetch=True, work=settings.worker.enabled, once=once)
-        require(settings, fetch=mode.fetch, work=mode.work)
-        run_engine(settings, mode, wiring.connect, as_json=as_json)
+        run_configured(settings, Mode(fetch=True, work=settings.worker.enabled, once=once), given, as_json=as_json)
 
 
 @cli.command()
 @run_options
 def fetch(*, once: bool, as_json: bool, **given: Unpack[Given]) -> None:
     """Fetch only: from the sources into the queue."""
-    settings = settings_from(**given)
-    require(settings, fetch=True, work=False)
-    run_engine(settings, Mode(fetch=True, work=False, once=once), wiring.connect, as_json=as_json)
+    run_configured(settings_from(**given), Mode(fetch=True, work=False, once=once), given, as_json=as_json)
 
 
 @cli.command()
 @run_options
 def worker(*, once: bool, as_json: bool, **given: Unpack[Given]) -> None:
     """Work only: from the queue into the database."""
-    settings = settings_from(**given)
-    require(settings, fetch=False, work=True)
-    run_engine(settings, Mode(fetch=False, work=True, once=once), wiring.connect, as_json=as_json)
+    run_configured(settings_from(**given), Mode(fetch=False, work=True, once=once), given, as_json=as_json)
 
 
 @cli.command()
@@ -140,36 +135,45 @@ def run_demo(settings: Settings, *, once: bool, as_json: bool) -> None:
     """The whole machine on invented sightings: one finite day with `once`, else for ever."""
     page = "" if settings.status.address == "0" else DEMO_PAGE.format(settings.status.address)
     click.echo(DEMO_BANNER + page, err=as_json)
-    mode = Mode(once=once)
-    run_engine(demo_settings(settings), mode, wiring.connect_demo, as_json=as_json, shown=_show_progress)
+    one_run = Run(demo_settings(settings), Mode(once=once), wiring.connect_demo, progress=_show_progress)
+    run_engine(one_run, as_json=as_json)
 
 
-def run_engine(
-    settings: Settings,
-    mode: Mode,
-    connect: Connect,
-    *,
-    as_json: bool,
-    shown: Progress | None = None,
-) -> None:
+def run_configured(settings: Settings, mode: Mode, given: Given, *, as_json: bool) -> None:
+    """Run on what is configured; a reload reads it where it was read before, and asks as much of it."""
+
+    def read() -> Settings:
+        return _required(read_settings(**given), mode)
+
+    run_engine(Run(_required(settings, mode), mode, wiring.connect, read=read), as_json=as_json)
+
+
+def _required(settings: Settings, mode: Mode) -> Settings:
+    require(settings, fetch=mode.fetch, work=mode.work)
+    return settings
+
+
+def run_engine(one_run: Run, *, as_json: bool) -> None:
     """Run until done or stopped, print the account, and exit."""
-    with _shown(mode, shown) as showing:
-        code, one_run = _run_to_its_end(settings, mode, connect, showing)
+    with _shown(one_run.mode, one_run.progress) as one_run.progress:
+        code = _run_to_its_end(one_run)
     snapshot, seconds = one_run.stats.snapshot(), one_run.seconds
     click.echo(account.as_json(snapshot, seconds) if as_json else account.as_text(snapshot, seconds))
     raise SystemExit(code)
 
 
-def _run_to_its_end(settings: Settings, mode: Mode, connect: Connect, shown: Progress | None) -> tuple[int, Run]:
+def _run_to_its_end(one_run: Run) -> int:
+    settings = one_run.settings
     configure_logs(settings.log, secrets=settings.secrets())
+    one_run.manager = ServiceManager.of(os.environ, os.getpid())
+    one_run.serve = None if settings.status.address == "0" else wiring.serve_status
     gc.freeze()  # what was imported stays: it need not be looked through again and again
     gc.set_threshold(GARBAGE_THRESHOLD)
-    serve = None if settings.status.address == "0" else wiring.serve_status
-    one_run = Run(settings, mode, connect, shown, serve)
+    signal.signal(RELOAD, signal.SIG_IGN)  # what comes when the run no longer listens shall not end it
     code = trio.run(one_run.main)
     for number in SIGNALS:  # the run is over: what comes now shall not cut off its account
         signal.signal(number, signal.SIG_IGN)
-    return code, one_run
+    return code
 
 
 @contextmanager

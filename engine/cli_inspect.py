@@ -7,6 +7,7 @@ import trio
 
 from adapters import wiring
 from engine import account
+from engine.cli_connect import try_everything
 from engine.cli_options import Given, config_options, settings_from, settings_to_inspect
 from engine.ports import TableCount
 from engine.settings import Settings, redact_url, require
@@ -30,9 +31,14 @@ def check(*, as_json: bool, **given: Unpack[Given]) -> None:
 
 
 @click.command("check-config")
+@click.option("--connect", is_flag=True, help="Try every server and file, as a start does, and name missing rights.")
 @config_options
-def check_config(**given: Unpack[Given]) -> None:
-    """Read the configuration, say what is wrong with it, and connect to nothing."""
+def check_config(*, connect: bool, **given: Unpack[Given]) -> None:
+    """Read the configuration, say what is wrong with it, and connect to nothing unless told to.
+
+    With --connect: queue, database (which is made, with the engine's own tables, where it is missing and the user may),
+    the oldest record of each source, and the look-up files. Exit code 69 when something cannot be reached.
+    """
     settings = settings_from(**given)
     if not settings.is_demo:
         require(settings, fetch=bool(settings.sources), work=settings.worker.enabled)
@@ -44,6 +50,10 @@ def check_config(**given: Unpack[Given]) -> None:
     click.echo(f"queue     {redact_url(settings.queue.url)}")
     click.echo(f"database  {redact_url(settings.database.url)}")
     click.echo(f"workers   {settings.worker.worker_count if settings.worker.enabled else 0}")
+    if connect and not settings.is_demo:
+        code = trio.run(try_everything, settings)
+        if code:
+            raise SystemExit(code)
     click.echo("configuration is good")
 
 

@@ -62,7 +62,14 @@ def _moment(_: click.Context, parameter: click.Parameter, value: str | None) -> 
 
 
 def settings_from(**given: Unpack[Given]) -> Settings:
-    """The settings, from the options of the command line, the environment and the file. Logs mask secrets from now."""
+    """The settings that hold for a command. Logs mask secrets from now."""
+    settings = read_settings(**given)
+    configure_logs(evolve(settings.log, file=""), secrets=settings.secrets())
+    return settings
+
+
+def read_settings(**given: Unpack[Given]) -> Settings:
+    """Read the settings from the options of the command line, the environment and the file. Raises ConfigError."""
     options: dict[str, object] = dict(_pair(pair) for pair in given["pairs"])
     named = {
         "worker.worker_count": given["workers"],
@@ -72,9 +79,7 @@ def settings_from(**given: Unpack[Given]) -> Settings:
         "log.format": given["log_format"],
     }
     options.update((key, value) for key, value in named.items() if value is not None)
-    settings = load(options, os.environ, Path.cwd(), given["config"], given["preset"])
-    configure_logs(evolve(settings.log, file=""), secrets=settings.secrets())
-    return settings
+    return load(options, os.environ, Path.cwd(), given["config"], given["preset"])
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -4,6 +4,10 @@ Every step observes first: the oldest record of the source must be one we stored
 up to the first delivery that is not committed. `engine.confirmation` has the arithmetic, and the reasons.
 """
 
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import structlog
 import trio
 from attrs import define, field
@@ -47,16 +51,23 @@ class Confirmer:
         self._is_noted = False
         self._front = None
 
-    async def _note_start(self) -> None:
-        """Note in the database that this engine now owns the source, or that it was reset.
+    async def _note_start(self) -> bool:
+        """Note in the database that this engine now owns the source, or that it was reset; whether that was possible.
 
-        Before any further confirm.
+        Before any further confirm. What was noted without our knowing could not be noted as ended, and would hold back
+        records for as long as the quarantine: once it is under way a soft stop leaves it half a second.
         """
         seconds = self.account.quarantine_seconds
-        start = await self.start_log.record_start(self.source.name, seconds)
-        self._starts.append(start)
-        self._pending, self._pending_until = start.pending, trio.current_time() + seconds
-        self._is_noted = True
+        async with _unhurried(math.inf):
+            try:
+                start = await self.start_log.record_start(self.source.name, seconds)
+            except UnavailableError as error:
+                self._tell_of_the_delay(error)
+                return False
+            self._starts.append(start)
+            self._pending, self._pending_until = start.pending, trio.current_time() + seconds
+            self._is_noted = True
+        return True
 
     async def farewell(self) -> None:
         """Leave no reserve to the next ownership where no confirm of this one can still arrive."""
@@ -81,15 +92,19 @@ class Confirmer:
     async def _step(self) -> bool:
         """One probe and, where something is owed, one confirm; whether another step is worth while."""
         try:
-            if not self._is_noted:
-                await self._note_start()
+            if not self._is_noted and not await self._note_start():
+                return False
             count = await self._observe()
             if count == 0 or self.ownership.seconds_left() <= CONFIRM_SECONDS:
                 return False
             return await self._send(count)
-        except UnavailableError as error:  # the fetcher waits for the same servers, and says so
-            self._log.debug("no confirm", source=self.source.name, reason=str(error))
+        except UnavailableError as error:
+            self._tell_of_the_delay(error)
             return False
+
+    def _tell_of_the_delay(self, error: UnavailableError) -> None:
+        """The fetcher waits for the same servers, and says so louder."""
+        self._log.debug("no confirm", source=self.source.name, reason=str(error))
 
     async def _observe(self) -> int:
         """How many to confirm now.
@@ -128,13 +143,9 @@ class Confirmer:
         """Send one confirm; once it is under way a soft stop leaves it half a second to be answered."""
         self.account.sending(count, trio.current_time())
         answered = False
-        async with trio.open_nursery() as nursery:
-            flight = trio.CancelScope(shield=True, deadline=trio.current_time() + CONFIRM_SECONDS)
-            nursery.start_soon(_hurry, flight)
-            with flight:
-                answered = await self._confirm(count)
-            nursery.cancel_scope.cancel()
-        return answered
+        async with _unhurried(CONFIRM_SECONDS):
+            answered = await self._confirm(count)
+        return answered  # noqa: RET504 - the time may have run out inside
 
     async def _confirm(self, count: int) -> bool:
         try:
@@ -155,6 +166,17 @@ class Confirmer:
         mine = self.stats.source(self.source.name)
         mine.confirmed += count
         mine.debt = max(0, (mine.debt or 0) - count)
+
+
+@asynccontextmanager
+async def _unhurried(seconds: float) -> AsyncIterator[None]:
+    """What is under way inside has so many seconds, and half a one more once it is cancelled. It raises no error."""
+    async with trio.open_nursery() as nursery:
+        flight = trio.CancelScope(shield=True, deadline=trio.current_time() + seconds)
+        nursery.start_soon(_hurry, flight)
+        with flight:
+            yield
+        nursery.cancel_scope.cancel()
 
 
 async def _hurry(flight: trio.CancelScope) -> None:

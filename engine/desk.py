@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import trio
 from attrs import asdict, define, field
 
-from engine.assembly import Connections, rules_of
+from engine.archive import Archive
+from engine.assembly import Connections, Feed, rules_of
 from engine.dead_letters import Choice, chosen
 from engine.drawing import Drawing
 from engine.enrichment import Enrichment
@@ -51,6 +52,7 @@ class Desk:
     _drawing: Drawing | None = None
     _rounds: Rounds | None = None
     _connections: Connections | None = None
+    _feed: Feed | None = None
     _picture: Picture | None = None
     _drawn_at: float = float("-inf")
     _version: str = ""
@@ -60,11 +62,12 @@ class Desk:
         self._readiness = Readiness(self.settings.status.stall_seconds)
         self._clean = Cleaner.of(self.settings.secrets())
 
-    async def attend(self, pipeline: Pipeline, connections: Connections) -> None:
+    async def attend(self, pipeline: Pipeline, connections: Connections, feed: Feed) -> None:
         """Watch a running pipeline for ever."""
+        self._clean = Cleaner.of(self.settings.secrets())
         pulse = Pulse(pipeline, self.stats, self._readiness)
         self._drawing = Drawing(self.settings, pipeline, pulse, self.stats, self._clean.text)
-        self._connections = connections
+        self._connections, self._feed = connections, feed
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pulse.run)
             if connections.archive is not None:
@@ -141,23 +144,23 @@ class Desk:
 
         Raises UnavailableError, also when the database takes too long.
         """
-        if self._connections is None or self._connections.archive is None or self._rounds is None:
+        archive = self._connections.archive if self._connections is not None else None
+        if self._feed is None or archive is None or self._rounds is None:
             raise UnavailableError(NOT_STARTED)
         with trio.move_on_after(RETRY_SECONDS):
-            outcome = await self._retry(letter, self._connections)
+            outcome = await self._retry(letter, archive, self._feed)
             self._rounds.letters_changed()
             if outcome is None or outcome.result == GONE:
                 return None
             return Retried(outcome.result == ACCEPTED, outcome.result, self._clean.text(outcome.reason))
         raise UnavailableError("the database takes too long; whether it was written, the next look at it says")
 
-    async def _retry(self, letter: int, connections: Connections) -> Outcome | None:
-        assert connections.archive is not None
-        enrichment = Enrichment(connections.lookup, 1, 0.0)
+    async def _retry(self, letter: int, archive: Archive, feed: Feed) -> Outcome | None:
+        enrichment = Enrichment(feed.lookup, 1, 0.0)
         find_facts = partial(enrichment.facts, limiter=trio.CapacityLimiter(1))
-        sources = [*self.settings.sources, *(settings for _, settings in connections.sources)]
+        sources = [*self.settings.sources, *(settings for _, settings in feed.sources)]
         rules = {source.name: rules_of(self.settings, source) for source in sources}
-        async with connections.archive.open_letters() as letters:
+        async with archive.open_letters() as letters:
             trying = Retry(letters, find_facts, rules.get)
             outcomes: list[Outcome] = []
             async for step in trying.run(chosen(letters, Choice(ids=(letter,)))):

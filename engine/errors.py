@@ -17,6 +17,10 @@ class UnavailableError(EngineError):
     """The other side is away. Wait with backoff, then make the same call again; it never costs an attempt."""
 
 
+class RefusedError(UnavailableError):
+    """The other side is there and does not let us in: it is waited for like any other, but somebody has to act."""
+
+
 class RejectedError(EngineError):
     """The other side answered, and will never accept this input.
 

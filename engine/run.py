@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from functools import partial
 from time import time
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,16 @@ import trio
 from attrs import asdict, define, field, frozen
 
 from engine import shutdown
-from engine.assembly import Assembly, Connections
+from engine.assembly import Assembly, Connections, Feed
 from engine.errors import ConfigError, UnavailableError
 from engine.outage import Outage
 from engine.pipeline import Pipeline
 from engine.ports import Queue
+from engine.service_manager import ServiceManager
 from engine.settings import Settings
 from engine.stats import Snapshot, Stats
+from engine.succession import Succession
+from engine.supervision import supervise
 
 if TYPE_CHECKING:  # loading it costs time that the first page of a source should not wait for
     from engine.desk import Desk
@@ -46,8 +50,9 @@ class Run:
     """One run, from the first signal handler to the last counter.
 
     `seconds` is how long it took, once it has ended. `connect` opens the adapters; it may raise UnavailableError,
-    which is waited for. `progress`, if given, is called every second with the counters and the queue's depth.
-    `serve`, if given, shows the run to others until it ends; whatever hangs there ends with it.
+    which is waited for. `progress`, if given, is called every second with the counters and the queue's depth. `serve`,
+    if given, shows the run to others until it ends; whatever hangs there ends with it. `read` reads the settings once
+    more, for a reload; None where they came from nowhere.
     """
 
     settings: Settings
@@ -55,6 +60,8 @@ class Run:
     connect: Connect
     progress: Progress | None = None
     serve: Serve | None = None
+    read: Callable[[], Settings] | None = None
+    manager: ServiceManager = field(factory=ServiceManager)
     stats: Stats = field(factory=Stats)
     seconds: float = 0.0
     _stop: trio.Event = field(factory=trio.Event, repr=False)
@@ -66,11 +73,13 @@ class Run:
         """Run until done or stopped; return the exit code. Raises ConfigError."""
         grace = self.settings.engine.shutdown_grace_seconds
         began = trio.current_time()
+        hangup, hangups = trio.open_memory_channel[None](1)
         with trio.CancelScope() as everything:
             try:
                 async with trio.open_nursery() as root:
-                    await root.start(shutdown.listen, self._stop.set, everything.cancel, grace)
-                    await self._engine()
+                    await root.start(shutdown.listen, self._stop.set, everything.cancel, partial(_wish, hangup), grace)
+                    root.start_soon(self._tell_of_the_stop)
+                    await self._engine(hangups)
                     root.cancel_scope.cancel()
             except BaseExceptionGroup as group:
                 raise _config_error_in(group) or group from None
@@ -78,10 +87,10 @@ class Run:
                 self.seconds = trio.current_time() - began
         return shutdown.EXIT_HARD_STOP if everything.cancelled_caught else shutdown.EXIT_DONE
 
-    async def _engine(self) -> None:
+    async def _engine(self, hangups: trio.MemoryReceiveChannel[None]) -> None:
         for warning in self.settings.warnings:
             self._log.warning(warning)
-        queue_outage = Outage("queue")
+        await self.manager.tell("STATUS=waiting for queue and database")
         connected = trio.Event()
         async with trio.open_nursery() as nursery:
             if self.serve is not None:
@@ -91,15 +100,14 @@ class Run:
                 connections = await Outage("servers").wait_for(self._connect, stack)
                 connected.set()
                 self._judge(connections.warnings)
-                workers = self.settings.worker.worker_count if self.mode.work else 0
-                pipeline = Assembly(self.settings, connections, self.stats, queue_outage).pipeline(workers=workers)
-                self._announce(workers, [source.name for source, _ in connections.sources])
+                build = partial(self._build, connections, Outage("queue"))
+                watch = partial(self._watch, connections) if self.serve is not None else None
+                succession = Succession(connections, build, self.read, hangups, self.manager, watch)
                 async with trio.open_nursery() as showing:  # ends before the queue it asks is closed
-                    if self.serve is not None:
-                        showing.start_soon(self._watch, pipeline, connections)
                     if self.progress is not None:
                         showing.start_soon(_show, self.progress, self.stats, connections.queue)
-                    await pipeline.run(self._stop, once=self.mode.once)
+                    showing.start_soon(supervise, self.manager, self.stats, succession.in_hand)
+                    await succession.run(self.settings, self._stop, once=self.mode.once)
                     showing.cancel_scope.cancel()
             nursery.cancel_scope.cancel()
         self._log.info("stopped", **asdict(self.stats.snapshot()))
@@ -111,9 +119,11 @@ class Run:
             self._opened = Desk(self.settings, self.stats, self._stop, self._began_at)
         return self._opened
 
-    async def _watch(self, pipeline: Pipeline, connections: Connections) -> None:
+    async def _watch(self, connections: Connections, settings: Settings, feed: Feed, pipeline: Pipeline) -> None:
         await trio.sleep(WATCH_AFTER_SECONDS)
-        await self._desk().attend(pipeline, connections)
+        desk = self._desk()
+        desk.settings = settings
+        await desk.attend(pipeline, connections, feed)
 
     async def _give_up_connecting(self, connected: trio.Event, attempt: trio.CancelScope) -> None:
         """A soft stop ends the waiting for servers at once; once connected it is the pipeline's."""
@@ -123,6 +133,16 @@ class Run:
 
     async def _connect(self, stack: AsyncExitStack) -> Connections:
         return await stack.enter_async_context(self.connect(self.settings, self.mode))
+
+    async def _tell_of_the_stop(self) -> None:
+        await self._stop.wait()
+        with trio.CancelScope(shield=True):
+            await self.manager.tell("STOPPING=1", "STATUS=finishing what is in hand")
+
+    def _build(self, connections: Connections, queue_outage: Outage, settings: Settings, feed: Feed) -> Pipeline:
+        workers = settings.worker.worker_count if self.mode.work else 0
+        self._announce(workers, [source.name for source, _ in feed.sources])
+        return Assembly(settings, connections, feed, self.stats, queue_outage).pipeline(workers=workers)
 
     def _judge(self, warnings: Sequence[str]) -> None:
         if warnings and self.settings.engine.strict_durability:
@@ -142,6 +162,12 @@ async def _show(progress: Progress, stats: Stats, queue: Queue) -> None:
         await trio.sleep(PROGRESS_SECONDS)
         with suppress(UnavailableError):
             progress(stats.snapshot(), await queue.depth())
+
+
+def _wish(hangup: trio.MemorySendChannel[None]) -> None:
+    """Wish for a reload; once is enough while one waits."""
+    with suppress(trio.WouldBlock):
+        hangup.send_nowait(None)
 
 
 def _config_error_in(group: BaseException) -> ConfigError | None:

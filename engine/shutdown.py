@@ -1,4 +1,4 @@
-"""The first signal stops softly, the second hard, the third at once."""
+"""The first signal stops softly, the second hard, the third at once; a hangup reads the configuration again."""
 
 import os
 import signal
@@ -18,32 +18,43 @@ HARD_STOP_SECONDS = 0.5
 """How long a hard stop may say good-bye to servers; what is not released by then runs out by itself."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+RELOAD = signal.SIGHUP
 
 
 async def listen(
     soft_stop: Callable[[], None],
     hard_stop: Callable[[], None],
+    reload: Callable[[], None],
     grace_seconds: float,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Turn signals into stops, for ever; starts listening before it reports itself started.
+    """Turn signals into stops and reloads, for ever; starts listening before it reports itself started.
 
     From the first signal on a thread watches the clock: should the event loop be stuck, already or later, it ends the
     process with exit code 70, five seconds after the grace time. A hard stop ends after half a second, whoever hangs.
+    A hangup is the first signal where the terminal we ran on is gone, and a reload otherwise.
     """
     log = structlog.get_logger()
-    with trio.open_signal_receiver(*SIGNALS) as received, _last_resort(grace_seconds):
+    terminals = _terminals()
+    with trio.open_signal_receiver(*SIGNALS, RELOAD) as received, _last_resort(grace_seconds):
         task_status.started()
         is_stopping = False
         async for number in received:
             name = signal.Signals(number).name
-            if is_stopping:
+            if number == RELOAD and (is_stopping or not terminals or _terminals()):
+                reload()
+            elif is_stopping:
                 log.warning("stopping now", signal=name)
                 hard_stop()
             else:
                 is_stopping = True
                 log.info("stopping, finishing what is in hand", signal=name, grace_seconds=grace_seconds)
                 soft_stop()
+
+
+def _terminals() -> list[int]:
+    """Which of the standard streams are terminals; one that was closed is none any more."""
+    return [stream for stream in (0, 1, 2) if os.isatty(stream)]
 
 
 @contextmanager

@@ -93,10 +93,13 @@ class EngineProcess:
         answer: dict[str, float] = json.loads(self.output.splitlines()[-1])
         return answer
 
-    def wait_for(self, pattern: str, seconds: float = 30.0) -> re.Match[str]:
-        """Wait until standard error matches; the match. Fails when the process ends before, or time does."""
+    def wait_for(self, pattern: str, seconds: float = 30.0, *, after: int = 0) -> re.Match[str]:
+        """Wait until standard error matches; the match. Fails when the process ends before, or time does.
+
+        What stands in the first `after` characters does not count.
+        """
         reader = _Follower(self._path("err"), self._running)
-        return reader.until(re.compile(pattern), seconds)
+        return reader.until(re.compile(pattern), seconds, after)
 
     def wait_for_end_or(self, pattern: str, seconds: float = 30.0) -> None:
         """Wait until standard error matches, or the process has ended."""
@@ -122,12 +125,12 @@ class _Follower:
         self._path = path
         self._process = process
 
-    def until(self, pattern: re.Pattern[str], seconds: float) -> re.Match[str]:
+    def until(self, pattern: re.Pattern[str], seconds: float, after: int) -> re.Match[str]:
         """The first match, looked for again each time the process has had a moment to write more."""
         waited = 0.0
         while True:
             ended = self._process.poll() is not None
-            if match := pattern.search(self._path.read_text()):
+            if match := pattern.search(self._path.read_text(), after):
                 return match
             assert not ended, f"ended with {self._process.returncode}:\n{self._path.read_text()[-3000:]}"
             assert waited < seconds, f"no {pattern.pattern!r} in {seconds} s:\n{self._path.read_text()[-3000:]}"

@@ -37,6 +37,11 @@ class Keys:
         """The format of all the others, a number; without it they are in the first."""
         return self._key("format")
 
+    @property
+    def probe(self) -> str:
+        """Never there: asked for to learn what may be asked."""
+        return self._key("probe")
+
     def owner(self, source: str) -> str:
         """The instance that fetches and confirms the source; the key runs out with the ownership."""
         return self._key("owner", source)

@@ -1,6 +1,6 @@
 """What every database offers beside writing: the answers behind `check`, `audit` and the warnings at start."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -37,6 +37,13 @@ class Database(StartLog, TrialLog, Ledger, Protocol):
 
     async def durability_warnings(self) -> list[str]:
         """Say, one line each, what makes this server forget or damage rows, and the line that mends it."""
+        ...
+
+    async def missing_rights(self, accepted: Collection[str]) -> tuple[list[str], list[str]]:
+        """Say, one line each, which rights are missing now to write the `accepted` botnet types (empty: any).
+
+        And which will be, once a type comes that has no tables.
+        """
         ...
 
     @property

@@ -20,6 +20,7 @@ from adapters.sinks.connection import Session
 from adapters.sinks.mysql_errors import Trouble, classify, translate
 from adapters.sinks.mysql_layout import warn_of
 from adapters.sinks.mysql_letters import MysqlLetters
+from adapters.sinks.mysql_rights import missing_rights
 from adapters.sinks.mysql_sink import MysqlSink
 from adapters.sinks.mysql_url import MysqlUrl, parse_url
 from adapters.sinks.mysql_writer import Finish, TableWriter, write_rejected
@@ -169,6 +170,10 @@ class MysqlDatabase:
     async def durability_warnings(self) -> list[str]:
         """Say what makes this server forget or damage rows, one line each."""
         return await self.ask(questions.durability_warnings)
+
+    async def missing_rights(self, accepted: Collection[str]) -> tuple[list[str], list[str]]:
+        """Say which rights are missing to write the `accepted` botnet types: see `adapters.sinks.database.Database`."""
+        return await self.ask(lambda wire: missing_rights(wire, self.url.database, accepted))
 
     def write(self, wire: Wire, batches: Sequence[Batch], facts: Mapping[str, Facts], finish: Finish) -> list[Written]:
         """Write batches over `wire`, `finish`, and commit. Blocks. Raises PyMySQL's errors and EngineError."""

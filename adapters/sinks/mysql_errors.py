@@ -46,7 +46,7 @@ _CLASSES = {
 LOAD_REFUSED = frozenset({1148, 2068, 3948, 3950, 4166})
 """Answers to LOAD DATA LOCAL of a server that does not allow it."""
 
-_RIGHTS = "GRANT SELECT, INSERT, UPDATE, CREATE ON `{database}`.* TO {user};"
+_RIGHTS = "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE ON `{database}`.* TO {user};"
 _ADVICE = {
     1040: "too many connections: raise max_connections or lower worker_count",
     1044: f"the user has no right to this database: {_RIGHTS}",

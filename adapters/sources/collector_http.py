@@ -16,7 +16,7 @@ from attrs import field, frozen
 
 from adapters.sources.collector_body import Body, BrokenBodyError, TooLargeBodyError
 from adapters.sources.collector_json import shown
-from engine.errors import ConfigError, UnavailableError
+from engine.errors import ConfigError, RefusedError, UnavailableError
 
 _OK = 200
 _REDIRECTS = range(300, 400)
@@ -57,7 +57,10 @@ class Endpoint:
     client: httpx.AsyncClient
 
     async def pull(self, limit: int, since: int | None) -> bytes:
-        """Return the body of one answer. Raises UnavailableError; TooMuchError where asking for less may help."""
+        """Return the body of one answer.
+
+        Raises UnavailableError; TooMuchError where asking for less may help, RefusedError where the key is wrong.
+        """
         query = f"limit={limit}&confirm=false" + (f"&since_seq={since}" if since is not None else "")
         seconds = self.options.timeout_seconds
         body = Body()
@@ -107,7 +110,7 @@ class Endpoint:
             target = shown(response.headers.get("location", "nowhere"))
             raise BrokenBodyError(f"redirects to {target}, and redirects are not followed; if it moved, change url")
         if status in _REFUSALS:
-            raise BrokenBodyError(f"refuses the key (HTTP {status}); check api_key")
+            raise RefusedError(self.says(f"refuses the key (HTTP {status}); check api_key"))
         note = await Body().read(response, enough=_NOTE_LIMIT)
         raise BrokenBodyError(f"answered HTTP {status}: {shown(note.strip())}; is url right, and the collector well?")
 

@@ -70,10 +70,15 @@ def configure(place: Place, *urls: str, **sections: dict[str, object]) -> None:
 
 def typed(place: Place, *arguments: str, stdin: bytes = b"", environ: Mapping[str, str] | None = None) -> Ended:
     """Type a command in a place, and wait for its end. No traceback, ever."""
+    return run_command(place.folder, *arguments, stdin=stdin, environ=environ)
+
+
+def run_command(folder: Path, *arguments: str, stdin: bytes = b"", environ: Mapping[str, str] | None = None) -> Ended:
+    """The same in any folder."""
     environment = {key: value for key, value in os.environ.items() if key in KEPT} | WITHOUT_PAGE | dict(environ or {})
     ended = subprocess.run(
         [sys.executable, "-m", "engine", *arguments],
-        cwd=place.folder,
+        cwd=folder,
         env=environment,
         input=stdin,
         capture_output=True,

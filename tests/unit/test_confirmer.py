@@ -8,8 +8,8 @@ from trio.testing import MockClock
 from adapters.queues.memory import MemoryQueue, MemoryStore
 from engine.acceptance import Rules
 from engine.confirmation import Confirmation
-from engine.confirmer import CONFIRM_SECONDS, Confirmer
-from engine.delivery import Cursor
+from engine.confirmer import ANSWER_SECONDS, CONFIRM_SECONDS, Confirmer
+from engine.delivery import Cursor, Start
 from engine.intake import prepare
 from engine.outage import Outage
 from engine.ownership import Ownership
@@ -18,6 +18,19 @@ from tests.world import WorldDatabase, WorldSource
 
 PAGE_SIZE = 5
 QUARANTINE_SECONDS = 100.0
+
+
+@define(eq=False)
+class SlowDatabase(WorldDatabase):
+    """Answers a while after it has noted a start."""
+
+    seconds: float = 0.0
+
+    async def record_start(self, source: str, within_seconds: float) -> Start:
+        """Note, then wait."""
+        start = await super().record_start(source, within_seconds)
+        await trio.sleep(self.seconds)
+        return start
 
 
 @define(eq=False)
@@ -100,3 +113,22 @@ async def test_a_source_that_is_not_surely_ours_until_the_answer_is_not_confirme
     scene.source.latency_seconds = 1.0
     await confirmer.settle()
     assert scene.source.confirms == confirms
+
+
+@pytest.mark.parametrize(("seconds", "is_ended", "took"), [(0.3, True, 0.3), (3600, False, 0.1 + ANSWER_SECONDS)])
+async def test_a_start_that_is_being_noted_at_a_stop_is_noted_as_ended(
+    seconds: float, *, is_ended: bool, took: float, autojump_clock: MockClock
+) -> None:
+    """Nobody need hold back records for it; but a database that does not answer holds up no stop."""
+    scene = Scene(database=SlowDatabase(seconds=seconds))
+    await scene.commit_everything()
+    confirmer = await scene.confirmer()
+    began = trio.current_time()
+    with trio.move_on_after(0.1):
+        try:
+            await confirmer.settle()
+        finally:
+            await confirmer.farewell()
+    assert scene.database.starts == [("s", False, is_ended)]
+    assert scene.source.confirms == []
+    assert trio.current_time() - began == pytest.approx(took)

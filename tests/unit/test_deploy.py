@@ -1,37 +1,94 @@
-"""The systemd unit starts what there is, stops it in its own time, and takes away what it does not need."""
+"""The systemd units start what there is, tell it when to live and stop, and take away what it does not need."""
 
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from engine.cli import EXIT_CONFIG, cli
 from engine.settings import Settings
+from tests.readme import README
 
-UNIT = Path(__file__).parents[2] / "deploy" / "botnet-engine.service"
+DEPLOY = README.parent / "deploy"
+UNITS = ["botnet-engine.service", "botnet-engine-worker@.service"]
+PYTHON = "/opt/botnet-engine/bin/python"
+MOST_EXPOSED = 1.5
+"""Of 10, as `systemd-analyze security` counts."""
 
 
-def settings_of_unit() -> dict[str, str]:
-    """Every `key=value` of the unit; of a key that comes twice the last."""
-    lines = [line for line in UNIT.read_text().splitlines() if "=" in line and not line.startswith("#")]
+def settings_of(unit: str) -> dict[str, str]:
+    """Every `key=value` of a unit; of a key that comes twice the last."""
+    lines = [line for line in (DEPLOY / unit).read_text().splitlines() if "=" in line and not line.startswith("#")]
     return {key: value for key, _, value in (line.partition("=") for line in lines)}
 
 
-def test_it_runs_a_command_that_exists() -> None:
-    """`python -m engine run`, as a user of its own."""
-    unit = settings_of_unit()
-    *_, module, command = unit["ExecStart"].split()
-    assert module == "engine"
+@pytest.mark.parametrize("unit", UNITS)
+def test_it_runs_a_command_that_exists(unit: str) -> None:
+    """`python -m engine run` or `worker`, as a user of its own; a reload is the signal that the engine reloads at."""
+    settings = settings_of(unit)
+    python, _, module, command, *_ = settings["ExecStart"].split()
+    assert (python, module) == (PYTHON, "engine")
     assert command in cli.commands
-    assert unit["User"] not in ("", "root")
+    assert settings["User"] not in ("", "root")
+    assert settings["ExecReload"] == "/bin/kill -HUP $MAINPID"
 
 
-def test_it_leaves_the_engine_the_time_to_stop() -> None:
-    """Systemd kills later than the engine ends by itself, and does not repeat a wrong configuration."""
-    unit = settings_of_unit()
-    assert float(unit["TimeoutStopSec"]) > Settings().engine.shutdown_grace_seconds + 5
-    assert int(unit["RestartPreventExitStatus"]) == EXIT_CONFIG
+@pytest.mark.parametrize("unit", UNITS)
+def test_it_leaves_the_engine_the_time_to_start_and_to_stop(unit: str) -> None:
+    """Systemd waits for servers as the engine does, kills later than it ends, and repeats no wrong configuration."""
+    settings = settings_of(unit)
+    assert (settings["Type"], settings["NotifyAccess"], settings["TimeoutStartSec"]) == ("notify", "main", "infinity")
+    assert float(settings["WatchdogSec"]) >= 60
+    assert float(settings["TimeoutStopSec"]) > Settings().engine.shutdown_grace_seconds + 5
+    assert int(settings["RestartPreventExitStatus"]) == EXIT_CONFIG
 
 
-def test_it_takes_every_right_away() -> None:
+@pytest.mark.parametrize("unit", UNITS)
+def test_it_takes_every_right_away(unit: str) -> None:
     """No new privileges, no capabilities, a read-only system, and files for the owner only."""
-    unit = settings_of_unit()
-    assert {unit[key] for key in ("NoNewPrivileges", "ProtectHome", "PrivateDevices", "PrivateTmp")} == {"yes"}
-    assert (unit["ProtectSystem"], unit["CapabilityBoundingSet"], unit["UMask"]) == ("strict", "", "0077")
+    settings = settings_of(unit)
+    assert {settings[key] for key in ("NoNewPrivileges", "ProtectHome", "PrivateDevices", "PrivateTmp")} == {"yes"}
+    assert (settings["ProtectSystem"], settings["CapabilityBoundingSet"], settings["UMask"]) == ("strict", "", "0077")
+
+
+def test_workers_differ_in_name_and_log_file_alone() -> None:
+    """Their unit is the other one but for what it runs, and two of them are told apart."""
+    engine, worker = map(settings_of, UNITS)
+    assert {key for key in engine | worker if engine.get(key) != worker.get(key)} == {"Description", "ExecStart"}
+    assert re.findall(r"--set (\S+)=\S*%i", worker["ExecStart"]) == ["engine.name", "log.file"]
+
+
+@pytest.fixture
+def analyze(tmp_path: Path) -> list[str]:
+    """The program that checks units, and a root folder that has what they start."""
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd-analyze is not there: apt-get install systemd")
+    for unit in UNITS:
+        text = (DEPLOY / unit).read_text().replace(PYTHON, sys.executable)
+        (tmp_path / unit).write_text(text)
+    return [program]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_systemd_finds_nothing_wrong(unit: str, analyze: list[str], tmp_path: Path) -> None:
+    """`systemd-analyze verify` is silent."""
+    name = unit.replace("@.", "@1.")
+    checked = subprocess.run(
+        [*analyze, "verify", "--recursive-errors=no", str(tmp_path / unit)], capture_output=True, check=False
+    )
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, b""), name
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_systemd_finds_little_exposed(unit: str, analyze: list[str], tmp_path: Path) -> None:
+    """`systemd-analyze security` gives it a good mark."""
+    checked = subprocess.run(
+        [*analyze, "security", "--offline=true", f"--threshold={MOST_EXPOSED * 10:.0f}", str(tmp_path / unit)],
+        capture_output=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout.decode()[-300:]

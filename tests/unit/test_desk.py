@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from attrs import define, evolve, field
 from trio.testing import MockClock
 
 from adapters.queues.memory import MemoryQueue, MemoryStore
-from engine.assembly import Connections
+from engine.assembly import Connections, Feed
 from engine.desk import age_of, resident_bytes
 from engine.errors import UnavailableError
 from engine.picture import Picture
@@ -54,11 +54,10 @@ class Watched:
     async def _connect(self, _: Settings, __: Mode) -> AsyncIterator[Connections]:
         yield Connections(
             queue=MemoryQueue(MemoryStore(lease_seconds=60)),
-            sources=[(self.source, SOURCE)],
-            lookup=self.lookup,
             open_sink=self.database.writer,
             start_log=self.database,
             trials=self.database,
+            open_feed=lambda _: nullcontext(Feed([(self.source, SOURCE)], self.lookup)),
         )
 
 

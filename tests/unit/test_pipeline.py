@@ -1,6 +1,7 @@
 """The nurseries at work, on in-memory ports and trio's clock."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import pytest
 import trio
@@ -9,7 +10,7 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from adapters.queues.memory import MemoryQueue, MemoryStore
-from engine.assembly import Assembly, Connections
+from engine.assembly import Assembly, Connections, Feed
 from engine.delivery import Batch
 from engine.errors import RejectedError, UnavailableError
 from engine.outage import Outage
@@ -36,14 +37,14 @@ class World:
         """Run one engine to its end."""
         connections = Connections(
             queue=MemoryQueue(self.store),
-            sources=[(self.source, self.settings.sources[0])],
-            lookup=self.lookup,
             open_sink=self.database.writer,
             start_log=self.database,
             trials=self.database,
+            open_feed=lambda _: nullcontext(feed),
         )
+        feed = Feed([(self.source, self.settings.sources[0])], self.lookup)
         stats = Stats()
-        pipeline = Assembly(self.settings, connections, stats, Outage("queue")).pipeline(workers=workers)
+        pipeline = Assembly(self.settings, connections, feed, stats, Outage("queue")).pipeline(workers=workers)
         await pipeline.run(trio.Event() if stop is None else stop, once=once)
         return stats.snapshot()
 

@@ -1,7 +1,7 @@
 """One run, from the first signal handler to the last counter, on in-memory ports."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 
 import pytest
 import trio
@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 import engine.run
 from adapters.queues.memory import MemoryQueue, MemoryStore
-from engine.assembly import Connections
+from engine.assembly import Connections, Feed
 from engine.errors import ConfigError
 from engine.run import Mode, Run
 from engine.settings import Settings, SourceSettings
@@ -40,11 +40,10 @@ async def connect(settings: Settings, mode: Mode) -> AsyncIterator[Connections]:
     queue = ClosableQueue(MemoryStore(lease_seconds=60))
     yield Connections(
         queue=queue,
-        sources=[(source, SOURCE)],
-        lookup=WorldLookup(),
         open_sink=database.writer,
         start_log=database,
         trials=database,
+        open_feed=lambda _: nullcontext(Feed([(source, SOURCE)], WorldLookup())),
         warnings=["it forgets"],
     )
     queue.is_closed = True

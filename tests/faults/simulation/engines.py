@@ -1,11 +1,12 @@
 """Engines: each is started again after every end, as a process under a supervisor is."""
 
+from contextlib import nullcontext
 from functools import partial
 
 import trio
 from attrs import define, evolve, field
 
-from engine.assembly import Assembly, Connections
+from engine.assembly import Assembly, Connections, Feed
 from engine.outage import Outage
 from engine.settings import Settings, SourceSettings
 from engine.stats import Stats
@@ -106,22 +107,24 @@ class Engine:
     async def _live(self, life: Life) -> None:
         life.wire.note(f"starts, to do {self.role}")
         workers = 0 if self.role == "fetch" else self.world.weather.plan.workers
-        connections = self._connect(life.wire)
+        connections, feed = self._connect(life.wire)
         stats = Stats()
-        await Assembly(self.settings, connections, stats, Outage("queue")).pipeline(workers=workers).run(life.stop)
+        assembly = Assembly(self.settings, connections, feed, stats, Outage("queue"))
+        await assembly.pipeline(workers=workers).run(life.stop)
         life.wire.note(f"has stopped: {stats.snapshot()}")
 
-    def _connect(self, wire: Wire) -> Connections:
+    def _connect(self, wire: Wire) -> tuple[Connections, Feed]:
         world = self.world
         database = DatabaseLink(world.database, wire)
         client = QueueClient(world.queue.store, wire.engine, queue_server=world.queue)
         link = partial(CollectorLink, wire=wire, ears=world, limit=world.weather.plan.page_limit)
         sources = list(zip(map(link, world.collectors), self.settings.sources, strict=True))
-        return Connections(
+        feed = Feed([] if self.role == "work" else sources, LookupLink(world.lookup, wire))
+        connections = Connections(
             queue=QueueLink(client, wire),
-            sources=[] if self.role == "work" else sources,
-            lookup=LookupLink(world.lookup, wire),
             open_sink=database.writer,
             start_log=database,
             trials=database,
+            open_feed=lambda _: nullcontext(feed),
         )
+        return connections, feed
