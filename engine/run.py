@@ -10,6 +10,7 @@ from attrs import asdict, define, field, frozen
 from engine import shutdown
 from engine.assembly import Assembly, Connections
 from engine.errors import ConfigError, UnavailableError
+from engine.freshness import keep_fresh
 from engine.outage import Outage
 from engine.ports import Queue
 from engine.settings import Settings
@@ -81,6 +82,7 @@ class Run:
                 async with trio.open_nursery() as showing:  # ends before the queue it asks is closed
                     if self.progress is not None:
                         showing.start_soon(_show, self.progress, self.stats, connections.queue)
+                    showing.start_soon(keep_fresh, connections.lookup, self.settings.lookup.max_age_days)
                     await pipeline.run(self._stop, once=self.mode.once)
                     showing.cancel_scope.cancel()
             nursery.cancel_scope.cancel()

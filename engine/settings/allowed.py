@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from ipaddress import ip_address
 from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -160,6 +161,29 @@ def source_url() -> Rule:
         return "has a query or fragment" if parts.query or parts.fragment else None
 
     return _rule(str, "http://HOST:PORT or https://HOST:PORT", problem)
+
+
+def download_url() -> Rule:
+    """Where files are downloaded from."""
+
+    def problem(value: str) -> str | None:
+        wrong = _url_problem(value, ("http", "https"))
+        if wrong is not None:
+            return wrong
+        parts = urlsplit(value)
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            return "has a user name, query or fragment"
+        return None if parts.scheme == "https" or is_loopback(parts.hostname or "") else "not encrypted"
+
+    return _rule(str, "https://HOST:PORT/PATH, or http:// on this machine", problem)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the name or address is this machine's own."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def did_you_mean(word: str, known: Iterable[str], likeness: float = 0.6) -> str:

@@ -1,10 +1,10 @@
 """What must hold between settings, and what should. Pure but for asking whether a file is there."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from engine.settings.allowed import is_loopback
 from engine.settings.conversion import show
 from engine.settings.resolving import Reading
 from engine.settings.secret import redact_url
@@ -37,7 +37,7 @@ def cross_warnings(sections: Sections, sources: Sequence[Reading]) -> Iterator[s
         if source.values.get("verify_tls") is False:
             origin = source.origins["verify_tls"]
             yield f"{origin}: {source.label}.verify_tls = false: anyone on the way can pose as it"
-        if url.scheme == "http" and "api_key" in source.values and not _is_loopback(url.hostname or ""):
+        if url.scheme == "http" and "api_key" in source.values and not is_loopback(url.hostname or ""):
             yield f"{source.origins['url']}: {source.label}.url: the api_key travels unencrypted; use https"
 
 
@@ -92,10 +92,3 @@ def _missing_files(reading: Reading, key: str, cwd: Path) -> Iterator[str]:
         if not (cwd / str(path)).is_file():
             where = f"{reading.origins[key]}: {reading.label}.{key}"
             yield f"{where} = {show(str(path))}: no such file; allowed: the name of a file"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -16,7 +16,7 @@ SOURCE_KEYS = (
     "name, url, api_key, api_key_file, api_key_env, timezone, pull_interval_seconds, pull_limit, timeout_seconds, "
     "confirm_quarantine_seconds, verify_tls, ca_file, enabled"
 )
-SECTIONS = "engine, worker, queue, database, enrichment, acceptance, log, source"
+SECTIONS = "engine, worker, queue, database, enrichment, lookup, geo, acceptance, log, source"
 QUEUES = "redis://, rediss://, unix://, redis+cluster://, rediss+cluster://, redis+sentinel://, rediss+sentinel://, sqlite:///FILE or memory://"
 DATABASES = "mysql://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:///FILE"
 COLLECTORS = "http://HOST:PORT or https://HOST:PORT"
