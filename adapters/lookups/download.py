@@ -104,14 +104,15 @@ def redirected(url: str, location: str) -> str:
 
     Raises UnavailableError. A number in the place of a name would be no provider's, but something inside our network.
     """
-    target = urljoin(url, location)
     try:
+        target = urljoin(url, location)
         parts = urlsplit(target)
         name, at_home = parts.hostname or "", is_loopback(urlsplit(url).hostname or "")
-        allowed = is_loopback(name) if at_home else parts.scheme == "https" and not _is_number(name)
+        is_named = bool(location and name) and "@" not in parts.netloc
+        is_allowed = is_loopback(name) if at_home else parts.scheme == "https" and not _is_number(name)
     except ValueError:
-        allowed = False
-    if not allowed or not location or "@" in parts.netloc or parts.scheme not in {"https", "http"}:
+        target, is_named, is_allowed = location, False, False
+    if not (is_named and is_allowed):
         raise UnavailableError(f"{shown(url)}: redirects to {shown(target)}, which is not followed")
     return target
 

@@ -52,14 +52,14 @@ def place(new: Path, target: Path) -> None:
 
 
 def keep(target: Path) -> None:
-    """Give the file a second name, in the place of the previous one; the file itself stays where it is."""
+    """Copy the file to the place of the previous one; the file itself stays where it is."""
     spare = target.with_name(f".{target.name}.kept")
-    spare.unlink(missing_ok=True)
     try:
-        os.link(target, spare)
-    except OSError:  # a file system that knows no second name
         shutil.copy2(target, spare)
-    spare.replace(target.with_name(target.name + PREVIOUS))
+        _write_through(spare)
+        spare.replace(target.with_name(target.name + PREVIOUS))
+    finally:
+        spare.unlink(missing_ok=True)
 
 
 def set_aside(target: Path) -> None:

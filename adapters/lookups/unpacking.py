@@ -57,7 +57,7 @@ def copy(stream: Stream, target: Path, size_limit: int) -> None:
 
 def _member(stream: Stream) -> tuple[str, Stream]:
     """The name of the first look-up file of a tar stream, and the stream of its content; nothing else is looked at."""
-    while len(head := stream.read(tarfile.BLOCKSIZE)) == tarfile.BLOCKSIZE:
+    while any(head := stream.read(tarfile.BLOCKSIZE)):  # zeros stand at the end
         info = tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
         if info.isreg() and info.name.endswith(ENDINGS):
             return Path(info.name).name, _Part(stream, info.size)
