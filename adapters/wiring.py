@@ -6,6 +6,7 @@ Drivers are imported where they are chosen: a run on SQLite never loads Redis or
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from secrets import randbits
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -19,7 +20,7 @@ from adapters.sinks.indexes import INDEXES, mysql_statements, sqlite_statements
 from engine.archive import Archive
 from engine.assembly import Connections, Feed
 from engine.capped_source import CappedSource
-from engine.ports import Lookup, Queue, SchemaUpgrade, Source
+from engine.ports import FileState, Lookup, Queue, SchemaUpgrade, Source
 from engine.run import Mode
 from engine.settings import Settings, SourceSettings
 
@@ -185,10 +186,28 @@ def open_source(source: SourceSettings) -> AbstractAsyncContextManager[Source]:
 
 
 def open_lookup(settings: Settings) -> Lookup:
-    """The built-in table, files, or both."""
-    from adapters.lookups import mmdb
+    """Files, those that are named or those of the folder, over the built-in table."""
+    from adapters.lookups import reloading
 
-    return mmdb.open_lookup(settings.enrichment.mmdb, builtin=settings.enrichment.builtin)
+    return reloading.open_lookup(
+        settings.enrichment.mmdb, Path(settings.lookup.folder), builtin=settings.enrichment.builtin
+    )
+
+
+def look_up_files(settings: Settings) -> Sequence[FileState]:
+    """What `open_lookup` would open."""
+    from adapters.lookups import reloading, states
+
+    return states.states(reloading.Names(settings.enrichment.mmdb, Path(settings.lookup.folder)))
+
+
+async def update_look_up_files(
+    settings: Settings, files: Sequence[Path], *, force: bool, say: Callable[[str], None]
+) -> Sequence[FileState]:
+    """Bring newer ones, from `geo.provider` or from `files`; those that were replaced."""
+    from adapters.lookups import states, updating
+
+    return [states.state_of(path) for path in await updating.update(settings, files, force=force, say=say)]
 
 
 async def serve_status(

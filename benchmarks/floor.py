@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import trio
 from attrs import frozen
 
-from adapters.lookups.mmdb import open_lookup
+from adapters.lookups.reloading import open_lookup
 from benchmarks.corpus import Seen
 from benchmarks.engine_run import Servers
 from benchmarks.figures import Figures

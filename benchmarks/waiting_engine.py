@@ -19,6 +19,12 @@ class WaitingLookup:
     """Knows a country for every address, after as long as a service over the network would take."""
 
     chunk_size: int = 1
+    generation: int = 0
+    built_at: float | None = None
+
+    async def reload(self) -> bool:
+        """Nothing is ever replaced."""
+        return False
 
     async def lookup(self, ips: Sequence[str]) -> Mapping[str, Facts]:
         """Facts per address."""

@@ -16,6 +16,7 @@ import trio
 from adapters import wiring
 from engine import account
 from engine.cli_audit import audit_command
+from engine.cli_geo import geo
 from engine.cli_inspect import check, check_config
 from engine.cli_letters import dead_letters
 from engine.cli_options import Command, Given, config_options, demo_settings, read_settings, settings_from
@@ -80,6 +81,7 @@ cli.add_command(top)
 cli.add_command(schema_command)
 cli.add_command(upgrade_command)
 cli.add_command(dead_letters)
+cli.add_command(geo)
 dead_letters.add_command(retry_letters)
 
 

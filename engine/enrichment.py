@@ -28,7 +28,8 @@ class _Flight:
 class Enrichment:
     """The cache that all workers share. It holds at most `cache_size` addresses for `ttl_seconds` each.
 
-    An address that nobody knows is remembered as such. The oldest entries leave first.
+    An address that nobody knows is remembered as such. The oldest entries leave first; all of them leave when the
+    look-up's data is replaced.
     `hits` and `misses` count the addresses asked for, once each time.
     """
 
@@ -37,6 +38,7 @@ class Enrichment:
     ttl_seconds: float
     hits: int = 0
     misses: int = 0
+    _generation: int = 0
     _cache: dict[str, tuple[float, Facts]] = field(factory=dict, repr=False)
     _flights: dict[str, _Flight] = field(factory=dict, repr=False)
 
@@ -69,6 +71,9 @@ class Enrichment:
         """Move what the cache knows into `found`; return what is still missing there."""
         now = trio.current_time()
         cache = self._cache
+        if self._generation != self.lookup.generation:
+            self._generation = self.lookup.generation
+            cache.clear()
         missing = []
         for ip in ips - found.keys():
             entry = cache.get(ip)
@@ -94,11 +99,13 @@ class Enrichment:
         return found
 
     async def _look_up(self, ips: Sequence[str], flight: _Flight, limiter: trio.CapacityLimiter) -> None:
+        generation = self.lookup.generation
         try:
             async with limiter:
                 known = await self.lookup.lookup(ips)
             flight.facts = {ip: known.get(ip, NOTHING) for ip in ips}
-            self._remember(flight.facts)
+            if generation == self.lookup.generation:
+                self._remember(flight.facts)
         except EngineError as error:
             flight.error = error
         finally:

@@ -5,6 +5,7 @@ Every method may be cancelled at any await; it must then leave nothing behind th
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from engine.delivery import Batch, Cursor, Debt, Delivery, Intake, Mark, Page, Start, Trial, Written
@@ -120,15 +121,32 @@ class Queue(Protocol):
 
 
 class Lookup(Protocol):
-    """A place that knows facts about addresses."""
+    """A place that knows facts about addresses. What it knows may be replaced while it is in use."""
 
     @property
     def chunk_size(self) -> int:
         """How many addresses one call may carry; calls are made side by side up to `enricher_concurrent`."""
         ...
 
+    @property
+    def generation(self) -> int:
+        """Grows when what it knows has changed: facts of an earlier generation are not remembered any longer."""
+        ...
+
+    @property
+    def built_at(self) -> float | None:
+        """When the oldest of its data was made, in seconds since 1970; None where nothing is dated. Never waits."""
+        ...
+
     async def lookup(self, ips: Sequence[str]) -> Mapping[str, Facts]:
         """Facts per address. An address nobody knows is absent, never an error."""
+        ...
+
+    async def reload(self) -> bool:
+        """Take into use what has been replaced since; whether there was anything. No look-up is held up meanwhile.
+
+        Raises ConfigError, once for each replacement, where it cannot be used: what is in use stays.
+        """
         ...
 
 
@@ -222,3 +240,20 @@ class SchemaUpgrade(Protocol):
     async def carry_out(self, step: SchemaStep) -> None:
         """Run one statement: whole or not at all. Raises RejectedError where the database refuses it."""
         ...
+
+
+class FileState(NamedTuple):
+    """A look-up file on the disk.
+
+    `kind` is what it calls itself, `entries` how many its index has, `built_at` is in seconds since 1970; `attribution`
+    is what its licence asks to be said. `problem` says why it cannot be used: then the rest is unknown.
+    """
+
+    path: Path
+    kind: str = ""
+    built_at: float | None = None
+    entries: int = 0
+    size: int = 0
+    attribution: str | None = None
+    has_previous: bool = False
+    problem: str | None = None

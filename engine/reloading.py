@@ -33,6 +33,8 @@ def change(old: Settings, new: Settings) -> Change:
             low_watermark=new.queue.low_watermark,
         ),
         enrichment=new.enrichment,
+        lookup=new.lookup,
+        geo=new.geo,
         acceptance=new.acceptance,
         log=new.log,
         sources=new.sources,

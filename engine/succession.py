@@ -13,6 +13,7 @@ from attrs import define, field
 
 from engine.assembly import Connections, Feed
 from engine.errors import ConfigError
+from engine.freshness import keep_fresh
 from engine.logs import configure_logs
 from engine.pipeline import Pipeline
 from engine.reloading import change
@@ -72,6 +73,7 @@ class Succession:
                     self._pipeline = self.build(settings, feed)
                     async with trio.open_nursery() as nursery:
                         nursery.start_soon(_pass_on, stop, over)
+                        nursery.start_soon(keep_fresh, feed.lookup, settings.lookup.max_age_days)
                         if self.watch is not None:
                             nursery.start_soon(self.watch, settings, feed, self._pipeline)
                         await self._pipeline.run(over, once=once)

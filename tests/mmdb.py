@@ -1,10 +1,13 @@
-"""Real MMDB files for tests, written on the spot."""
+"""Real look-up files for tests, written on the spot."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet  # type: ignore[import-untyped]  # its stubs are another package
+
+EPOCH_KEY = b"build_epoch\x04\x02"
+"""Behind it stand the four bytes of the moment at which the file was built."""
 
 MAXMIND_CITY: Mapping[str, object] = {
     "city": {"geoname_id": 1815286, "names": {"de": "Kanton", "en": "Guangzhou"}},
@@ -54,10 +57,27 @@ IPINFO_COUNTRY_ASN: Mapping[str, object] = {
 }
 
 
-def write_mmdb(path: Path, networks: Mapping[str, Mapping[str, object]], *, ip_version: int = 6) -> Path:
-    """Write a file that holds these networks, and return its path."""
-    writer = MMDBWriter(ip_version=ip_version, ipv4_compatible=ip_version == 6, database_type="Test")
+def write_mmdb(
+    path: Path,
+    networks: Mapping[str, Mapping[str, object]],
+    *,
+    ip_version: int = 6,
+    kind: str = "Test",
+    built_at: int | None = None,
+) -> Path:
+    """Write a file that holds these networks, and return its path; it was built now, or at that second."""
+    writer = MMDBWriter(ip_version=ip_version, ipv4_compatible=ip_version == 6, database_type=kind)
     for network, record in networks.items():
         writer.insert_network(IPSet([network]), dict(record))
     writer.to_db_file(str(path))
+    if built_at is not None:
+        content = path.read_bytes()
+        place = content.rindex(EPOCH_KEY) + len(EPOCH_KEY)
+        path.write_bytes(content[:place] + built_at.to_bytes(4, "big") + content[place + 4 :])
+    return path
+
+
+def write_tsv(path: Path, ranges: Iterable[tuple[str, str, int, str, str]]) -> Path:
+    """Write a file of address ranges as iptoasn.com does, and return its path."""
+    path.write_text("".join("\t".join(map(str, each)) + "\n" for each in ranges))
     return path

@@ -180,6 +180,12 @@ class WorldLookup:
 
     chunk_size: int = 100
     trouble: Trouble = no_trouble
+    generation: int = 0
+    built_at: float | None = None
+
+    async def reload(self) -> bool:
+        """Nothing is ever replaced."""
+        return False
 
     async def lookup(self, ips: Sequence[str]) -> Mapping[str, Facts]:
         """Give a country for every address."""

@@ -6,6 +6,7 @@ Nothing here looks at the process's environment by itself: the command line hand
 from engine.settings.catalogue import Entry, catalogue
 from engine.settings.init_file import commented_config
 from engine.settings.loading import load, require
+from engine.settings.lookup_sections import PROVIDERS, GeoSettings, LookupSettings
 from engine.settings.secret import Secret, redact_url
 from engine.settings.sections import (
     PRESETS,
@@ -23,12 +24,15 @@ from engine.settings.sections import (
 
 __all__ = [
     "PRESETS",
+    "PROVIDERS",
     "AcceptanceSettings",
     "DatabaseSettings",
     "EngineSettings",
     "EnrichmentSettings",
     "Entry",
+    "GeoSettings",
     "LogSettings",
+    "LookupSettings",
     "QueueSettings",
     "Secret",
     "Settings",

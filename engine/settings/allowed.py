@@ -191,6 +191,21 @@ def source_url() -> Rule:
     return _rule(str, "http://HOST:PORT or https://HOST:PORT", problem)
 
 
+def download_url() -> Rule:
+    """Where files are downloaded from."""
+
+    def problem(value: str) -> str | None:
+        wrong = _url_problem(value, ("http", "https"))
+        if wrong is not None:
+            return wrong
+        parts = urlsplit(value)
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            return "has a user name, query or fragment"
+        return None if parts.scheme == "https" or is_loopback(parts.hostname or "") else "not encrypted"
+
+    return _rule(str, "https://HOST:PORT/PATH, or http:// on this machine", problem)
+
+
 def did_you_mean(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """` (did you mean …?)`, or nothing where no known word is near."""
     near = get_close_matches(word, sorted(known), n=1, cutoff=likeness)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from attrs import field, frozen
 
 from engine.settings import allowed
+from engine.settings.lookup_sections import GeoSettings, LookupSettings
 from engine.settings.secret import Secret, passwords_in
 from engine.settings.setting import SETTING, Instant, Setting, setting, url_setting
 
@@ -162,7 +163,7 @@ class EnrichmentSettings:
 
     mmdb: tuple[Path, ...] = setting(
         default=(),
-        doc="MMDB files, merged field by field: the first that knows a field wins",
+        doc="Look-up files (.mmdb, .tsv), merged field by field: the first that knows a field wins",
         rule=allowed.anything("a list of file names"),
         example='["GeoLite2-City.mmdb", "GeoLite2-ASN.mmdb"]',
     )
@@ -307,6 +308,8 @@ class Settings:
     queue: QueueSettings = QueueSettings()
     database: DatabaseSettings = DatabaseSettings()
     enrichment: EnrichmentSettings = EnrichmentSettings()
+    lookup: LookupSettings = LookupSettings()  # noqa: RUF009 -- frozen
+    geo: GeoSettings = GeoSettings()  # noqa: RUF009 -- frozen
     acceptance: AcceptanceSettings = AcceptanceSettings()
     status: StatusSettings = StatusSettings()
     log: LogSettings = LogSettings()
@@ -327,9 +330,9 @@ class Settings:
 
     def secrets(self) -> frozenset[str]:
         """Every text that must not show up in a log or on a page."""
-        keys = {source.api_key.reveal() for source in self.sources if source.api_key is not None}
-        token = {self.status.token.reveal()} if self.status.token is not None else set()
-        return passwords_in(self.queue.url) | passwords_in(self.database.url) | keys | token
+        keys = (self.geo.ipinfo_token, self.geo.maxmind_license_key, *(source.api_key for source in self.sources))
+        texts = {key.reveal() for key in (*keys, self.status.token) if key is not None}
+        return passwords_in(self.queue.url) | passwords_in(self.database.url) | texts
 
 
 SECTIONS: Final = {
@@ -338,6 +341,8 @@ SECTIONS: Final = {
     "queue": QueueSettings,
     "database": DatabaseSettings,
     "enrichment": EnrichmentSettings,
+    "lookup": LookupSettings,
+    "geo": GeoSettings,
     "acceptance": AcceptanceSettings,
     "status": StatusSettings,
     "log": LogSettings,

@@ -23,6 +23,13 @@ class SlowLookup:
     asked: Counter[str] = field(factory=Counter)
     in_flight: int = 0
     most_in_flight: int = 0
+    generation: int = 0
+    built_at: float | None = None
+
+    async def reload(self) -> bool:
+        """Know something else from now on."""
+        self.generation += 1
+        return True
 
     async def lookup(self, ips: Sequence[str]) -> Mapping[str, Facts]:
         """Know every address that starts with 8."""
@@ -168,3 +175,28 @@ async def test_a_cancelled_lookup_strands_nobody(autojump_clock: MockClock) -> N
         nursery.start_soon(impatient)
         await wait_all_tasks_blocked()
         assert await enrichment.facts({"8.8.8.8"}, limiter())
+
+
+async def test_nothing_is_remembered_of_replaced_data() -> None:
+    """As soon as the look-up's data is another, every address is looked up again."""
+    lookup = SlowLookup()
+    enrichment = Enrichment(lookup, 10, 60)
+    ips = {"8.0.0.1", "8.0.0.2"}
+    await enrichment.facts(ips, limiter())
+    await lookup.reload()
+    for _ in range(2):
+        await enrichment.facts(ips, limiter())
+    assert set(lookup.asked.values()) == {2}
+
+
+async def test_what_was_under_way_at_the_replacement_is_not_remembered(autojump_clock: MockClock) -> None:
+    """The caller gets the facts of the data it asked, the next one those of the new data."""
+    lookup = SlowLookup(seconds=1)
+    enrichment = Enrichment(lookup, 10, 60)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(enrichment.facts, {"8.8.8.8"}, limiter())
+        await wait_all_tasks_blocked()
+        await lookup.reload()
+    for _ in range(2):
+        await enrichment.facts({"8.8.8.8"}, limiter())
+    assert lookup.asked["8.8.8.8"] == 2

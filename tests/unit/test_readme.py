@@ -6,6 +6,7 @@ import click
 import pytest
 
 from engine.cli import cli
+from engine.cli_geo import geo
 from engine.cli_letters import dead_letters
 from engine.settings import Entry, catalogue
 from tests.readme import README, fenced
@@ -33,10 +34,13 @@ def test_every_setting_is_in_the_table() -> None:
 def test_every_command_is_in_the_table() -> None:
     """And no command that does not exist."""
     named = {match for line in between("commands") for match in re.findall(r"`python -m engine ([a-z -]+)`", line)}
-    assert named == COMMANDS.keys() - {"dead-letters"}
+    assert named == COMMANDS.keys() - {group.name for group in GROUPS}
 
 
-COMMANDS = dict(cli.commands) | {f"dead-letters {name}": command for name, command in dead_letters.commands.items()}
+GROUPS = (dead_letters, geo)
+COMMANDS = dict(cli.commands) | {
+    f"{group.name} {name}": command for group in GROUPS for name, command in group.commands.items()
+}
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

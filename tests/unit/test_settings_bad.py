@@ -18,7 +18,7 @@ SOURCE_KEYS = (
 )
 ADDRESSES = "HOST:PORT such as 127.0.0.1:8787 or [::1]:8787 (port 0: a free one), or 0 for nowhere"
 CLOSED = "an address of loopback, or a status.token that they must present"
-SECTIONS = "engine, worker, queue, database, enrichment, acceptance, status, log, source"
+SECTIONS = "engine, worker, queue, database, enrichment, lookup, geo, acceptance, status, log, source"
 QUEUES = "redis://, rediss://, unix://, redis+cluster://, rediss+cluster://, redis+sentinel://, rediss+sentinel://, sqlite:///FILE or memory://"
 DATABASES = "mysql://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:///FILE"
 COLLECTORS = "http://HOST:PORT or https://HOST:PORT"

@@ -80,6 +80,11 @@ class LookupLink:
     server: Server
     wire: Wire
     chunk_size: int = 100
+    generation: int = 0
+    built_at: float | None = None
+
+    async def reload(self) -> bool:
+        return False
 
     async def lookup(self, ips: Sequence[str]) -> Mapping[str, Facts]:
         async def look_up() -> Mapping[str, Facts]:

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.lookups.mmdb import LayeredLookup, MmdbFile, merged, open_lookup
+from adapters.lookups.layered import merged
+from adapters.lookups.mmdb import MmdbFile
+from adapters.lookups.reloading import FileLookup, open_lookup
 from engine.errors import ConfigError
 from engine.sighting import Facts
 from tests import mmdb
@@ -16,11 +18,9 @@ from tests.mmdb import write_mmdb
 CHINESE, FRENCH, AMERICAN = "114.114.114.114", "212.27.40.240", "8.8.8.8"
 
 
-async def one(lookup: LayeredLookup, ip: str) -> Facts | None:
-    """Look one address up, and close the files."""
-    facts = (await lookup.lookup([ip])).get(ip)
-    lookup.close()
-    return facts
+async def one(lookup: FileLookup, ip: str) -> Facts | None:
+    """Look one address up."""
+    return (await lookup.lookup([ip])).get(ip)
 
 
 def damaged(path: Path) -> Path:
@@ -62,7 +62,6 @@ async def test_the_built_in_table_fills_in_the_country(tmp_path: Path) -> None:
     asn = write_mmdb(tmp_path / "asn.mmdb", {"114.114.0.0/16": mmdb.MAXMIND_ASN})
     lookup = open_lookup([asn], builtin=True)
     facts = await lookup.lookup([CHINESE, AMERICAN, "10.0.0.1"])
-    lookup.close()
     assert facts == {
         CHINESE: Facts("CN", "China", isp="Chinanet", asn=4134),
         AMERICAN: Facts("US", "United States"),
@@ -74,7 +73,6 @@ async def test_a_country_of_a_file_is_not_mixed_with_the_built_in_one(tmp_path: 
     file = write_mmdb(tmp_path / "1.mmdb", {"8.0.0.0/8": {"country": "France"}, "114.0.0.0/8": {"country_code": "XX"}})
     lookup = open_lookup([file], builtin=True)
     facts = await lookup.lookup([AMERICAN, CHINESE])
-    lookup.close()
     assert facts == {AMERICAN: Facts("US", "United States"), CHINESE: Facts("XX", None)}
 
 
@@ -84,7 +82,6 @@ async def test_ipv6(tmp_path: Path) -> None:
     new = write_mmdb(tmp_path / "6.mmdb", {"2a01:e00::/26": mmdb.DB_IP_CITY, "8.0.0.0/8": mmdb.DB_IP_CITY})
     lookup = open_lookup([old, new], builtin=False)
     facts = await lookup.lookup(["2a01:e00::1", AMERICAN, "2001:db8::1"])
-    lookup.close()
     assert {ip: (found.city, found.asn) for ip, found in facts.items()} == {
         "2a01:e00::1": ("Paris", None),
         AMERICAN: ("Paris", 4134),
@@ -120,7 +117,6 @@ def test_repr(tmp_path: Path) -> None:
     """An open file shows which one it is."""
     file = MmdbFile(write_mmdb(tmp_path / "x.mmdb", {"8.0.0.0/8": mmdb.MAXMIND_ASN}))
     assert repr(file) == f"<MmdbFile {tmp_path}/x.mmdb>"
-    file.close()
 
 
 TEXTS = st.none() | st.sampled_from(["a", "b"])
