@@ -173,7 +173,7 @@ class MysqlDatabase:
 
     async def missing_rights(self, accepted: Collection[str]) -> tuple[list[str], list[str]]:
         """Say which rights are missing to write the `accepted` botnet types: see `adapters.sinks.database.Database`."""
-        return await self.ask(lambda wire: missing_rights(wire, self.url.database, accepted))
+        return await self.ask(lambda wire: missing_rights(wire, accepted))
 
     def write(self, wire: Wire, batches: Sequence[Batch], facts: Mapping[str, Facts], finish: Finish) -> list[Written]:
         """Write batches over `wire`, `finish`, and commit. Blocks. Raises PyMySQL's errors and EngineError."""

@@ -20,7 +20,7 @@ from adapters.sinks.schema import (
     nodes_table,
 )
 from adapters.sinks.wire import Wire, error_code
-from engine.errors import RejectedError
+from engine.errors import ConfigError, RejectedError
 
 _LOCK_SECONDS = 10
 _IDLE_SECONDS = 5
@@ -61,9 +61,21 @@ def known_format(wire: Wire, present: Collection[str]) -> int:
     """The format that a database with these tables carries, 0 where it carries none. Raises ConfigError for a newer."""
     found = 0
     if "engine_format" in present:
-        found = wire.number("SELECT COALESCE(MAX(version), 0) FROM engine_format")
+        try:
+            found = wire.number("SELECT COALESCE(MAX(version), 0) FROM engine_format")
+        except pymysql.err.Error as error:
+            if error_code(error) != ER.TABLEACCESS_DENIED_ERROR:
+                raise
+            raise ConfigError(f"database.url: the MySQL user lacks a right: {grant(wire, ['SELECT'])}") from error
     check_format("database.url: the database", found, FORMAT)
     return found
+
+
+def grant(wire: Wire, rights: Collection[str]) -> str:
+    """The statement that gives these rights to the user of this connection."""
+    database, account = wire.rows("SELECT DATABASE(), CURRENT_USER()")[0]
+    user = "@".join(f"'{part}'" for part in str(account).rsplit("@", 1))
+    return f"GRANT {', '.join(rights)} ON `{database}`.* TO {user};"
 
 
 def table_names(wire: Wire) -> set[str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 
 import pymysql
 
-from adapters.sinks.mysql_catalog import botnet_types
+from adapters.sinks.mysql_catalog import botnet_types, grant
 from adapters.sinks.schema import MYSQL_OWN_TABLES, communications_table, nodes_table
 from adapters.sinks.wire import Wire, error_code
 
@@ -15,7 +15,7 @@ _EMPTIED = ("dead_letters", "engine_trials")
 """The tables from which the engine deletes."""
 
 
-def missing_rights(wire: Wire, database: str, accepted: Collection[str]) -> tuple[list[str], list[str]]:
+def missing_rights(wire: Wire, accepted: Collection[str]) -> tuple[list[str], list[str]]:
     """See `adapters.sinks.database.Database`: each a line with the GRANT, or none."""
     present = botnet_types(wire)
     tables = [*MYSQL_OWN_TABLES, *(name(kind) for kind in present for name in (nodes_table, communications_table))]
@@ -23,13 +23,10 @@ def missing_rights(wire: Wire, database: str, accepted: Collection[str]) -> tupl
     making = _denied(wire, MYSQL_OWN_TABLES["engine_trials"], "CREATE")
     if making and set(accepted) - set(present):
         lacking.update(dict.fromkeys(making))
-    user = "@".join(f"'{part}'" for part in str(wire.rows("SELECT CURRENT_USER()")[0][0]).rsplit("@", 1))
-
-    def grant(rights: Collection[str]) -> str:
-        return f"GRANT {', '.join(rights)} ON `{database}`.* TO {user};"
-
-    wrong = [f"database.url: the MySQL user lacks a right: {grant(lacking)}"] if lacking else []
-    later = [f"a botnet type that has no tables will wait for: {grant(making)}"] if making and not accepted else []
+    wrong = [f"database.url: the MySQL user lacks a right: {grant(wire, lacking)}"] if lacking else []
+    later = (
+        [f"a botnet type that has no tables will wait for: {grant(wire, making)}"] if making and not accepted else []
+    )
     return wrong, later
 
 
