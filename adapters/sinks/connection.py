@@ -16,7 +16,7 @@ import pymysql
 import trio
 from pymysql.constants import CLIENT, CR
 
-from adapters.sinks.mysql_errors import Trouble, classify
+from adapters.sinks.mysql_errors import Trouble, classify, translate
 from adapters.sinks.mysql_url import MysqlUrl
 from adapters.sinks.wire import LARGEST_STATEMENT, Wire, error_code, sound
 from engine.errors import EngineError
@@ -195,3 +195,9 @@ class Session:
             self._wire._force_close()  # noqa: SLF001 - `close` would write to the server first
         self._handle = self._wire = None
         self._was_cut = False
+
+
+def translated(error: Exception, url: MysqlUrl) -> EngineError:
+    """The engine's error for one of PyMySQL's or the system's, met at this server."""
+    text = str(error.args[-1]) if error.args else ""
+    return translate(error_code(error), text, url.database, str(url))

@@ -6,9 +6,14 @@ quotes: one form serves both ways in.
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from engine.errors import RejectedError
 
+AT_ONCE = 500
+"""Values in one list: the optimizer goes to the rows of so many one by one, and reads the table for more."""
+
+T = TypeVar("T")
 _ESCAPES = str.maketrans({
     "\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\0": "\\0", "\x1a": "\\Z",
 })  # fmt: skip
@@ -30,6 +35,11 @@ def encode(text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError as error:
         raise RejectedError(f"{text[error.start : error.end]!r} is no Unicode text") from None
+
+
+def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut into as many as one list holds."""
+    return (values[begin : begin + AT_ONCE] for begin in range(0, len(values), AT_ONCE))
 
 
 def statements(prefix: str, rows: Sequence[bytes], suffix: str, limit: int) -> Iterator[bytes]:

@@ -16,8 +16,8 @@ from pymysql.constants import ER
 from adapters.sinks import mysql_audit
 from adapters.sinks import mysql_catalog as catalog
 from adapters.sinks import mysql_questions as questions
-from adapters.sinks.connection import Session
-from adapters.sinks.mysql_errors import Trouble, classify, translate
+from adapters.sinks.connection import Session, translated
+from adapters.sinks.mysql_errors import Trouble, classify
 from adapters.sinks.mysql_layout import warn_of
 from adapters.sinks.mysql_letters import MysqlLetters
 from adapters.sinks.mysql_rights import missing_rights
@@ -236,8 +236,7 @@ class MysqlDatabase:
 
     def translate(self, error: Exception) -> EngineError:
         """Return the engine's error for one of PyMySQL's."""
-        text = str(error.args[-1]) if error.args else ""
-        return translate(error_code(error), text, self.url.database, str(self.url))
+        return translated(error, self.url)
 
 
 def _outside_transactions(wire: Wire, question: Callable[[Wire], T]) -> T:

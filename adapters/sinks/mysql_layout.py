@@ -15,7 +15,7 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 NEEDED_IN_NODES = ("id", "ip", "status", "first_seen", "last_seen", "cleaned_time", "communication_count")
 NEEDED_IN_COMMUNICATIONS = ("id", "node_id", "ip", "communication_time")
-_STAGE_WIDTH = 255
+_TEXT_LIMIT = 255
 
 UPGRADE = "python -m engine upgrade-schema"
 
@@ -99,7 +99,7 @@ class Layout:
     @property
     def ip_length(self) -> int:
         """How many characters of an address both tables hold."""
-        return min(table.columns["ip"].length or _STAGE_WIDTH for table in (self.nodes, self.communications))
+        return min(table.columns["ip"].length or _TEXT_LIMIT for table in (self.nodes, self.communications))
 
     def fit(self, column: str, text: str) -> str:
         """Cut `text` to what the tables can hold in `column`; counted, and said once per column."""
@@ -113,7 +113,7 @@ class Layout:
             elif holds.charset in {"latin1", "ascii"}:
                 fitted = fitted.encode(holds.charset, "replace").decode(holds.charset)
             fitted = fitted[: holds.length]
-        fitted = fitted[:_STAGE_WIDTH]
+        fitted = fitted[:_TEXT_LIMIT]
         if fitted != text:
             if not self.cuts[column]:
                 _log.warning(

@@ -3,12 +3,11 @@
 
 from collections.abc import Sequence
 
-from adapters.sinks.literals import quote
+from adapters.sinks.literals import portions, quote
 from adapters.sinks.settling import SETTLED_PREFIX, listed, settled_name
 from adapters.sinks.wire import Wire
 from engine.dead_letters import AFTERWARDS
 
-_NAMES_AT_ONCE = 500
 _SETTLED = f"CONCAT('{SETTLED_PREFIX}', source, ':', position, ':', digest)"
 
 
@@ -30,10 +29,9 @@ def remove_settled(wire: Wire, keys: Sequence[tuple[str, str, str]]) -> int:
     Looked at after the insert, which waits for whoever is settling the same letter.
     """
     named = {settled_name(*key): key for key in keys}
-    names = list(named)
     found: list[str] = []
-    for begin in range(0, len(names), _NAMES_AT_ONCE):
-        quoted = ", ".join(quote(name) for name in names[begin : begin + _NAMES_AT_ONCE])
+    for names in portions(list(named)):
+        quoted = ", ".join(map(quote, names))
         rows = wire.rows(f"SELECT name FROM engine_ledger WHERE name IN ({quoted})")
         found += [str(name) for (name,) in rows]
     return sum(wire.execute(_delete(*named[name])) for name in found)

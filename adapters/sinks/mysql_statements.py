@@ -3,21 +3,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
 
+from adapters.sinks.literals import portions
 from adapters.sinks.mysql_layout import Layout
 from adapters.sinks.mysql_rows import NOW, head_columns
 from adapters.sinks.schema import FACT_COLUMNS
 
-AT_ONCE = 500
-"""Addresses in one list: the optimizer goes to the rows of so many one by one, and reads the table for more."""
 _FORMAT = (
     r"CHARACTER SET utf8mb4 FIELDS TERMINATED BY ',' OPTIONALLY ENCLOSED BY '\'' ESCAPED BY '\\' "
     r"LINES TERMINATED BY '\n'"
 )
 _TIME = "'%Y-%m-%d %H:%i:%s'"
 
-T = TypeVar("T")
 Communication = tuple[str, str]
 """What tells communications apart: address and time."""
 
@@ -84,7 +81,7 @@ def select_known(layout: Layout, times: Mapping[str, Iterable[str]], newest: int
     """
     table = layout.communications
     key = table.unique_key("ip", "communication_time")
-    for some in _portions(list(times.items())):
+    for some in portions(list(times.items())):
         wanted = " OR ".join(f"(ip = '{ip}' AND communication_time IN ({_listed(seen)}))" for ip, seen in some)
         yield (
             f"SELECT ip, DATE_FORMAT(communication_time, {_TIME}) FROM `{table.name}` FORCE INDEX (`{key}`) "
@@ -98,7 +95,7 @@ def subtract(layout: Layout, known: Counter[str]) -> Iterator[str]:
     for ip, count in known.items():
         alike.setdefault(count, []).append(ip)
     for count, ips in sorted(alike.items()):
-        for some in _portions(ips):
+        for some in portions(ips):
             yield (
                 f"UPDATE {_by_address(layout)} SET communication_count = communication_count - {count} "
                 f"WHERE ip IN ({_listed(some)})"
@@ -116,17 +113,13 @@ def select_cleaned(layout: Layout, ips: Sequence[str]) -> Iterator[str]:
 
 
 def _select_nodes(layout: Layout, what: str, ips: Sequence[str]) -> Iterator[str]:
-    for some in _portions(ips):
+    for some in portions(ips):
         yield f"SELECT ip, {what} FROM {_by_address(layout)} WHERE ip IN ({_listed(some)})"
 
 
 def _by_address(layout: Layout) -> str:
     # Forced, because the statistics of a young table would make the optimizer read it whole.
     return f"`{layout.nodes.name}` FORCE INDEX (`{layout.nodes.unique_key('ip')}`)"
-
-
-def _portions(some: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (some[begin : begin + AT_ONCE] for begin in range(0, len(some), AT_ONCE))
 
 
 def _listed(texts: Iterable[str]) -> str:

@@ -13,9 +13,8 @@ from typing import NamedTuple, TypeVar
 import pymysql
 from attrs import define, field
 
-from adapters.sinks.connection import Session
+from adapters.sinks.connection import Session, translated
 from adapters.sinks.mysql_catalog import botnet_types, known_format, read_table, table_names
-from adapters.sinks.mysql_errors import translate
 from adapters.sinks.mysql_url import MysqlUrl, parse_url
 from adapters.sinks.schema import MYSQL_OWN_TABLES, communications_table, nodes_table
 from adapters.sinks.upgrade_plan import Change, OldTable, change_of_communications, change_of_nodes
@@ -83,8 +82,7 @@ class MysqlUpgrade:
         try:
             return await self._session.run(work)
         except (pymysql.err.Error, OSError) as error:
-            text = str(error.args[-1]) if error.args else ""
-            raise translate(error_code(error), text, self.url.database, str(self.url)) from error
+            raise translated(error, self.url) from error
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from attrs import field, frozen
 from pymysql.constants import ER
 
 from adapters.sinks import mysql_statements as sql
-from adapters.sinks.grouping import Address, by_address, outdated, owners, shares
+from adapters.sinks.grouping import Address, Seen, by_address, outdated, owners, shares
 from adapters.sinks.literals import encode, quote, statements
 from adapters.sinks.mysql_layout import UPGRADE, Layout
 from adapters.sinks.mysql_rows import Formatter, Rows
@@ -78,7 +78,8 @@ class TableWriter:
         """Return the batches of what the database knew before, one for each sighting."""
         rows = self._formatter.rows(addresses, facts)
         _send(wire, sql.upsert_nodes(self.layout), rows.heads)
-        known = self._insert(wire, addresses, rows) if rows.sightings else []
+        times = {ip: seen for ip, seen, _ in addresses if seen}
+        known = self._insert(wire, times, rows) if times else []
         reports = {ip: cleanups for ip, _, cleanups in addresses if cleanups}
         stale = self._mark_cleaned(wire, reports, rows.cleaned) if reports else []
         if len(known) == len(rows.sightings) and len(stale) == sum(map(len, reports.values())):
@@ -87,26 +88,23 @@ class TableWriter:
             return owners(addresses)
         for statement in sql.subtract(self.layout, Counter(ip for ip, _ in known)):
             wire.execute(statement)
-        seen = {address.ip: address.seen for address in addresses} if known else {}
-        return stale + [seen[ip][at].batch for ip, at in known]
+        return stale + [times[ip][at].batch for ip, at in known]
 
-    def _insert(self, wire: Wire, addresses: Sequence[Address], rows: Rows) -> Sequence[Communication]:
+    def _insert(self, wire: Wire, times: Mapping[str, Mapping[str, Seen]], rows: Rows) -> Sequence[Communication]:
         """Insert the sightings; return those that were there before."""
         if wire.can_load:
             loaded = wire.load(sql.load_communications(self.layout, rows.columns), encode("\n".join(rows.sightings)))
             if loaded is None:
                 wire.can_load = False
             else:
-                return _refused(wire, loaded, addresses, len(rows.sightings))
-        ids = dict(_pairs(wire, sql.select_ids(self.layout, [address.ip for address in addresses])))
-        owned = [(ids[ip], seen) for ip, seen, _ in addresses if seen]
-        nodes = [node for node, seen in owned for _ in seen]
+                return _refused(wire, loaded, times, len(rows.sightings))
+        ids = dict(_pairs(wire, sql.select_ids(self.layout, list(times))))
+        nodes = [ids[ip] for ip, seen in times.items() for _ in seen]
         sightings = [f"{node},{row}" for node, row in zip(nodes, rows.sightings, strict=True)]
         newest = wire.number(sql.newest_communication(self.layout))
         inserted = _send(wire, sql.insert_communications(self.layout, rows.columns), sightings)
         if inserted == len(sightings):
             return []
-        times = {ip: seen for ip, seen, _ in addresses if seen}
         known = [(ip, str(at)) for ip, at in _pairs(wire, sql.select_known(self.layout, times, newest))]
         if len(known) != len(sightings) - inserted:
             # Somebody writes without locking the nodes first, or deletes.
@@ -127,18 +125,18 @@ def write_rejected(wire: Wire, batches: Sequence[Batch], finish: Finish) -> list
     return _transaction(wire, lambda: _settle(wire, batches, [0] * len(batches)), finish)
 
 
-def _refused(wire: Wire, loaded: Loaded, addresses: Sequence[Address], rows: int) -> Sequence[Communication]:
+def _refused(wire: Wire, loaded: Loaded, times: Mapping[str, Mapping[str, Seen]], rows: int) -> Sequence[Communication]:
     """The sightings that the unique key did not let in."""
     damage = next((warning for warning in loaded.warnings if warning.code != ER.DUP_ENTRY), None)
     if damage is not None:
         raise pymysql.err.DataError(damage.code, damage.text)
-    known = [found.group("ip", "at") for _, text in loaded.warnings if (found := _ENTRY.search(text)) is not None]
-    times = {address.ip: address.seen for address in addresses} if known else {}
+    entries = (_ENTRY.search(text) for _, text in loaded.warnings)
+    known = [(found["ip"], found["at"]) for found in entries if found is not None]
     if len(known) != rows - loaded.inserted or any(at not in times.get(ip, ()) for ip, at in known):
         # Another key is in the way, or the server words it differently: find out in the slower way.
         wire.can_load = False
         raise pymysql.err.OperationalError(ER.CHECKREAD, "the warnings of LOAD DATA do not tell what was there")
-    return [(ip, at) for ip, at in known]
+    return known
 
 
 def _pairs(wire: Wire, queries: Iterable[str]) -> list[tuple[str, str | None]]:
