@@ -8,7 +8,8 @@ import pytest
 from adapters.queues.redis_errors import RIGHTS
 from adapters.sinks.database import Database
 from tests.contracts.queue_worlds import MemoryWorld, QueueWorld, RedisWorld, SqliteWorld
-from tests.contracts.sink_stores import Store, fresh_type
+from tests.contracts.sink_stores import MariaDbStore, SqliteStore, Store, fresh_type
+from tests.servers.mariadb import MariaDbServer
 from tests.servers.redis import RedisServer
 
 
@@ -36,6 +37,17 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> QueueWorld:
         return SqliteWorld(tmp_path)
     redis: RedisWorld = request.getfixturevalue("redis_world")
     return redis
+
+
+@pytest.fixture(scope="module", params=["sqlite", "mariadb"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """One database per kind, for all tests of a file: they keep apart by botnet type and source."""
+    folder = tmp_path_factory.mktemp("sink")
+    if request.param == "sqlite":
+        yield SqliteStore(folder / "sink.db")
+        return
+    with MariaDbServer(folder) as server:
+        yield MariaDbStore(server, "contract")
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The contract of every database's dead letters: `engine.dead_letters.DeadLetters`, on real databases."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from random import Random
 
 import pytest
@@ -14,9 +14,7 @@ from engine.errors import RejectedError, UnavailableError
 from engine.sighting import Facts, Rejected
 from tests.contracts.sink_stores import (
     RECEIVED_AT,
-    MariaDbStore,
     Model,
-    SqliteStore,
     Store,
     batch_of,
     check,
@@ -24,20 +22,8 @@ from tests.contracts.sink_stores import (
     write,
     write_with,
 )
-from tests.servers.mariadb import MariaDbServer
 
 SEEN_AT = "2026-11-20 08:00:00"
-
-
-@pytest.fixture(scope="module", params=["sqlite", "mariadb"])
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """One database per kind, for all tests of this file: they keep apart by botnet type and source."""
-    folder = tmp_path_factory.mktemp("sink")
-    if request.param == "sqlite":
-        yield SqliteStore(folder / "sink.db")
-        return
-    with MariaDbServer(folder) as server:
-        yield MariaDbStore(server, "letters")
 
 
 @pytest.fixture

@@ -1,30 +1,16 @@
 """Indexes for those who read: none unless asked for, each made once, on real databases that are written meanwhile."""
 
-from collections.abc import Iterator
-
 import pytest
 import trio
 
 from adapters.sinks.database import Database
 from adapters.sinks.indexes import INDEXES, mysql_statements, sqlite_statements
 from engine.errors import RejectedError
-from tests.contracts.sink_stores import MariaDbStore, Model, SqliteStore, Store, batch_of, check, online, write
-from tests.servers.mariadb import MariaDbServer
+from tests.contracts.sink_stores import Model, SqliteStore, Store, batch_of, check, online, write
 
 DAY = "2026-11-20 "
 KEYS = {("nodes", "ip"), ("communications", "ip")}
 """What the keys of the tables begin with, beside the primary ones."""
-
-
-@pytest.fixture(scope="module", params=["sqlite", "mariadb"])
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """One database per kind, for all tests of this file: they keep apart by botnet type."""
-    folder = tmp_path_factory.mktemp("sink")
-    if request.param == "sqlite":
-        yield SqliteStore(folder / "sink.db")
-        return
-    with MariaDbServer(folder) as server:
-        yield MariaDbStore(server, "indexes")
 
 
 def indexed(store: Store, kind: str) -> set[tuple[str, str]]:

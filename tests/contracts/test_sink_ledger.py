@@ -1,8 +1,5 @@
 """The contract of every database's ledger: `engine.audit.Ledger`, on real databases."""
 
-from collections.abc import Iterator
-
-import pytest
 from attrs import evolve
 
 from adapters.sinks.database import Database
@@ -13,8 +10,6 @@ from engine.sighting import Rejected
 from engine.worker import cut
 from tests.contracts.sink_stores import (
     RECEIVED_AT,
-    MariaDbStore,
-    SqliteStore,
     Store,
     batch_of,
     cleanup,
@@ -22,18 +17,6 @@ from tests.contracts.sink_stores import (
     write,
     write_with,
 )
-from tests.servers.mariadb import MariaDbServer
-
-
-@pytest.fixture(scope="module", params=["sqlite", "mariadb"])
-def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    """One database per kind, for all tests of this file: they keep apart by botnet type and source."""
-    folder = tmp_path_factory.mktemp("sink")
-    if request.param == "sqlite":
-        yield SqliteStore(folder / "sink.db")
-        return
-    with MariaDbServer(folder) as server:
-        yield MariaDbStore(server, "ledger")
 
 
 def batch(kind: str, first: int, size: int) -> Batch:
