@@ -14,7 +14,9 @@ from engine.delivery import RawRecord, Unreadable
 from engine.sighting import Sighting
 
 BOTNET_TYPE = re.compile(r"\A[a-z0-9_]{1,40}\Z")
-_USUAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}")
+USUAL_TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+"""The form of timestamp that collectors use, as a pattern."""
+_USUAL_TIME = re.compile(USUAL_TIME)
 EVENT_TYPE_LIMIT = 64
 ADDRESS_LIMIT = 45
 AHEAD_LIMIT = timedelta(hours=1)

@@ -1,4 +1,4 @@
-"""Ordinary records are accepted together, column by column: a fifth of what one after the other costs. Pure.
+"""Ordinary records are accepted together, column by column: `prepare` takes half as long. Pure.
 
 What is ordinary is a matter of speed only. A run that holds anything else is left to `engine.acceptance`, whose answers
 these are: every record of a run is accepted there, and as the same sighting.
@@ -18,6 +18,7 @@ from engine.acceptance import (
     BOTNET_TYPE,
     EVENT_TYPE_LIMIT,
     LOG_TYPES,
+    USUAL_TIME,
     RefusedError,
     Rules,
     canonical_ips,
@@ -29,8 +30,7 @@ from engine.sighting import Sighting
 RUN_LIMIT = 256
 """Records looked at together: one that is out of the ordinary makes so many slow."""
 
-_TIME = "[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-_TIMES = re.compile(rf"{_TIME}(?:\n{_TIME})*")
+_TIMES = re.compile(rf"{USUAL_TIME}(?:\n{USUAL_TIME})*")
 _TEXT, _TEXT_OR_NONE = {str}, {str, NoneType}
 _NONE = repeat(False)  # noqa: FBT003 - no cleanup
 _sighting = partial(tuple.__new__, Sighting)
@@ -106,18 +106,20 @@ def _texts(values: list[object]) -> list[str] | None:
 
 
 def _cleanups(values: list[object]) -> Iterable[bool] | None:
-    if not set(map(type, values)) <= _TEXT_OR_NONE:
-        return None
-    told = set(values)
-    if not told <= LOG_TYPES.keys():
+    told = _told(values)
+    if told is None or not told <= LOG_TYPES.keys():
         return None
     return [LOG_TYPES[value] for value in values] if any(LOG_TYPES[value] for value in told) else _NONE
 
 
 def _are_events(values: list[object]) -> bool:
-    if not set(map(type, values)) <= _TEXT_OR_NONE:
-        return False
-    return all(value is None or len(str(value)) <= EVENT_TYPE_LIMIT for value in set(values))
+    told = _told(values)
+    return told is not None and all(value is None or len(str(value)) <= EVENT_TYPE_LIMIT for value in told)
+
+
+def _told(values: list[object]) -> set[object] | None:
+    """What they say, each once; None where any is neither a text nor missing."""
+    return set(values) if set(map(type, values)) <= _TEXT_OR_NONE else None
 
 
 def _is_date(text: str) -> bool:
