@@ -10,7 +10,7 @@ from time import process_time, time
 from urllib.parse import urlsplit
 
 import trio
-from attrs import asdict, define, field
+from attrs import define, field
 
 from engine.archive import Archive
 from engine.assembly import Connections, Feed, rules_of
@@ -19,7 +19,7 @@ from engine.drawing import Drawing
 from engine.enrichment import Enrichment
 from engine.errors import UnavailableError
 from engine.logs import Cleaner
-from engine.picture import About, Health, LettersView, Limit, Picture, QueueView, Totals
+from engine.picture import About, Health, LettersView, Limit, Picture, QueueView
 from engine.pipeline import Pipeline
 from engine.pulse import Pulse
 from engine.readiness import Readiness
@@ -56,14 +56,14 @@ class Desk:
     _picture: Picture | None = None
     _drawn_at: float = float("-inf")
     _version: str = ""
-    _clean: Cleaner = field(init=False)
+    _clean: Cleaner = field(factory=lambda: Cleaner.of(()))
 
     def __attrs_post_init__(self) -> None:
         self._readiness = Readiness(self.settings.status.stall_seconds)
-        self._clean = Cleaner.of(self.settings.secrets())
 
-    async def attend(self, pipeline: Pipeline, connections: Connections, feed: Feed) -> None:
-        """Watch a running pipeline for ever."""
+    async def attend(self, settings: Settings, pipeline: Pipeline, connections: Connections, feed: Feed) -> None:
+        """Watch a pipeline that runs with these settings for ever."""
+        self.settings = settings
         self._clean = Cleaner.of(self.settings.secrets())
         pulse = Pulse(pipeline, self.stats, self._readiness)
         self._drawing = Drawing(self.settings, pipeline, pulse, self.stats, self._clean.text)
@@ -94,7 +94,7 @@ class Desk:
     def _draw(self) -> Picture:
         queue = self.settings.queue
         problem = self.problem()
-        about, totals = self._about(), Totals(**asdict(self.stats.snapshot()))
+        about, totals = self._about(), self.stats.snapshot()
         health = Health(problem is None, problem, self._readiness.still_seconds(trio.current_time()))
         drawing = self._drawing
         if drawing is None:

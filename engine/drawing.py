@@ -18,10 +18,9 @@ from engine.picture import (
     WorkerView,
 )
 from engine.pipeline import Pipeline
-from engine.pulse import LATELY, MINUTE, Pulse
+from engine.pulse import LATELY, MINUTE, Pulse, of_source, of_worker
 from engine.rounds import iso
 from engine.settings import Settings
-from engine.source_line import SourceLine
 from engine.stats import Stats
 from engine.top import Seen
 from engine.worker import Worker
@@ -49,7 +48,7 @@ class Drawing:
     def queue(self) -> QueueView:
         """What waits."""
         queue = self.settings.queue
-        is_paused = any(self.stats.source(_name(line)).busy.state == "paused" for line in self.pipeline.lines)
+        is_paused = any(self.stats.source(line.name).busy.state == "paused" for line in self.pipeline.lines)
         return QueueView(self.pulse.depth, queue.high_watermark, queue.low_watermark, is_paused)
 
     def workers(self) -> Iterator[WorkerView]:
@@ -61,17 +60,17 @@ class Drawing:
                 state=_state_of(worker, stats.busy.state),
                 rate=self.pulse.rate(worker.name),
                 received=stats.received,
-                busy=self.pulse.shares(f"worker {worker.name}"),
+                busy=self.pulse.shares(of_worker(worker.name)),
                 seconds=stats.busy.seconds(),
             )
 
     def sources(self) -> Iterator[SourceView]:
         """Every source this engine fetches, or would fetch if no other did."""
         for line in self.pipeline.lines:
-            stats, outage = self.stats.source(_name(line)), line.fetcher.source_outage
-            shares = self.pulse.shares(f"source {_name(line)}")
+            stats, outage = self.stats.source(line.name), line.fetcher.source_outage
+            shares = self.pulse.shares(of_source(line.name))
             yield SourceView(
-                name=_name(line),
+                name=line.name,
                 state="unreachable" if outage.since is not None else stats.busy.state,
                 cursor=CursorView(stats.cursor.epoch, stats.cursor.sequence) if stats.cursor else None,
                 lag_records=None,
@@ -91,9 +90,9 @@ class Drawing:
         if not self.pipeline.workers:
             return CacheView(limit=limit)
         enrichment = self.pipeline.workers[0].enrichment
-        asked = enrichment.hits + enrichment.misses
-        rate = round(enrichment.hits / asked, 3) if asked else None
-        return CacheView(enrichment.hits, enrichment.misses, enrichment.size, limit, rate)
+        rate = enrichment.hit_rate
+        known = None if rate is None else round(rate, 3)
+        return CacheView(enrichment.hits, enrichment.misses, enrichment.size, limit, known)
 
     def limit(self) -> Limit:
         """What everything else waits for."""
@@ -114,7 +113,7 @@ class Drawing:
                 yield "look-up"
         if self.pipeline.leasing.outage.since is not None:
             yield "queue"
-        yield from (_name(line) for line in self.pipeline.lines if line.fetcher.source_outage.since is not None)
+        yield from (line.name for line in self.pipeline.lines if line.fetcher.source_outage.since is not None)
 
     def top(self) -> TopView:
         """What was seen most."""
@@ -130,10 +129,6 @@ class Drawing:
     def newest(self) -> Iterator[SeenView]:
         """What was written last, the newest first."""
         return map(_seen, reversed(self.stats.tops.newest))
-
-
-def _name(line: SourceLine) -> str:
-    return line.fetcher.source.name
 
 
 def _state_of(worker: Worker, state: str) -> str:

@@ -63,6 +63,12 @@ class Enrichment:
         return found
 
     @property
+    def hit_rate(self) -> float | None:
+        """The share of the addresses asked for that it knew; None before the first."""
+        asked = self.hits + self.misses
+        return self.hits / asked if asked else None
+
+    @property
     def size(self) -> int:
         """How many addresses it holds."""
         return len(self._cache)

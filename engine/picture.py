@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from attrs import field, frozen
 
+from engine.stats import Snapshot
+
 VERSION = 1
 
 
@@ -38,19 +40,6 @@ class Health:
     ready: bool
     reason: str | None = None
     still_seconds: float = 0.0
-
-
-@frozen
-class Totals:
-    """Of this run."""
-
-    fetched: int = 0
-    received: int = 0
-    written: int = 0
-    duplicates: int = 0
-    rejected: int = 0
-    dead: int = 0
-    confirmed: int = 0
 
 
 @frozen
@@ -198,7 +187,7 @@ class Picture:
     health: Health
     limit: Limit
     queue: QueueView
-    totals: Totals = Totals()
+    totals: Snapshot = field(factory=Snapshot)
     rate: Rate = Rate()
     workers: Sequence[WorkerView] = ()
     sources: Sequence[SourceView] = ()

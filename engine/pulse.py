@@ -15,7 +15,6 @@ from engine.pipeline import Pipeline
 from engine.rates import History, Window
 from engine.readiness import Readiness
 from engine.stats import Stats
-from engine.worker import Worker
 
 BEAT_SECONDS = 1.0
 LATELY = 10
@@ -79,7 +78,7 @@ class Pulse:
         return round(self._totals.growth(seconds).get(worker, 0.0), 1)
 
     def shares(self, owner: str) -> Mapping[str, float]:
-        """How `worker NAME`, `source NAME` or `leasing` spent the last seconds: a share for each state."""
+        """How a worker (`of_worker`), a source (`of_source`) or `leasing` spent the last seconds: a share a state."""
         return {state: round(share, 3) for state, share in self._window(owner).growth().items() if share > 0}
 
     @property
@@ -90,38 +89,36 @@ class Pulse:
     def load(self, away: Sequence[str]) -> Load:
         """What the bottleneck is derived from; `away` are the servers that do not answer."""
         enrichment = self.pipeline.workers[0].enrichment if self.pipeline.workers else None
-        asked = enrichment.hits + enrichment.misses if enrichment else 0
         return Load(
             cpu=self.cpu,
-            workers=_mean([self.shares(_of_worker(worker)) for worker in self.pipeline.workers]),
+            workers=_mean([self.shares(of_worker(worker.name)) for worker in self.pipeline.workers]),
             claiming=self.shares("leasing").get("claiming", 0.0),
-            sources={
-                line.fetcher.source.name: self.shares(_of_source(line.fetcher.source.name))
-                for line in self.pipeline.lines
-            },
+            sources={line.name: self.shares(of_source(line.name)) for line in self.pipeline.lines},
             backlog=min(self._backlog, default=0),
             settled=self.rate(seconds=LATELY),
             away=away,
-            cache_hit_rate=enrichment.hits / asked if enrichment and asked else None,
+            cache_hit_rate=enrichment.hit_rate if enrichment else None,
             is_cache_full=enrichment is not None and enrichment.size >= enrichment.cache_size,
         )
 
     def _clocks(self) -> Iterator[tuple[str, Busy]]:
         yield "leasing", self.pipeline.leasing.busy
         for worker in self.pipeline.workers:
-            yield _of_worker(worker), self.stats.worker(worker.name).busy
+            yield of_worker(worker.name), self.stats.worker(worker.name).busy
         for line in self.pipeline.lines:
-            yield _of_source(line.fetcher.source.name), self.stats.source(line.fetcher.source.name).busy
+            yield of_source(line.name), self.stats.source(line.name).busy
 
     def _window(self, owner: str) -> Window:
         return self._times.setdefault(owner, Window(LATELY + 1))
 
 
-def _of_worker(worker: Worker) -> str:
-    return f"worker {worker.name}"
+def of_worker(name: str) -> str:
+    """Whose shares those of a worker are."""
+    return f"worker {name}"
 
 
-def _of_source(name: str) -> str:
+def of_source(name: str) -> str:
+    """The same of a source."""
     return f"source {name}"
 
 

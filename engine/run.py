@@ -121,9 +121,7 @@ class Run:
 
     async def _watch(self, connections: Connections, settings: Settings, feed: Feed, pipeline: Pipeline) -> None:
         await trio.sleep(WATCH_AFTER_SECONDS)
-        desk = self._desk()
-        desk.settings = settings
-        await desk.attend(pipeline, connections, feed)
+        await self._desk().attend(settings, pipeline, connections, feed)
 
     async def _give_up_connecting(self, connected: trio.Event, attempt: trio.CancelScope) -> None:
         """A soft stop ends the waiting for servers at once; once connected it is the pipeline's."""

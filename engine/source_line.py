@@ -22,6 +22,11 @@ class SourceLine:
     ownership: Ownership
     open_confirmer: Callable[[Ownership], Confirmer]
 
+    @property
+    def name(self) -> str:
+        """The source's name."""
+        return self.fetcher.source.name
+
     async def run(self) -> None:
         """Fetch and confirm for ever, whenever this engine owns the source."""
         while True:
@@ -45,5 +50,5 @@ class SourceLine:
                     nursery.cancel_scope.cancel()
                 await confirmer.settle()
             finally:
-                self.fetcher.stats.source(self.fetcher.source.name).busy.turn("standing by")
+                self.fetcher.stats.source(self.name).busy.turn("standing by")
                 await confirmer.farewell()

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from engine.durations import HOUR, MINUTE
 from engine.ports import SchemaStep
 
 COPIED_PER_SECOND = 10_000_000
 """Bytes of table and indexes: half of what MariaDB rewrites on two cores with the table in memory, 17 to 20 million."""
 
 _MIB = 1024 * 1024
-_MINUTE, _HOUR = 60, 3600
 RUNNING_ENGINES = (
     "Engines may run on: what they write goes on or waits, nothing is lost. While a table is rewritten it needs its"
     " room on the disk once more."
@@ -33,8 +33,8 @@ def cost_of(step: SchemaStep) -> str:
 
 def duration(seconds: float) -> str:
     """About how long."""
-    if seconds < _MINUTE:
+    if seconds < MINUTE:
         return "less than a minute"
-    if seconds < _HOUR:
-        return f"about {seconds / _MINUTE:.0f} minutes"
-    return f"about {seconds / _HOUR:.1f} hours"
+    if seconds < HOUR:
+        return f"about {seconds / MINUTE:.0f} minutes"
+    return f"about {seconds / HOUR:.1f} hours"

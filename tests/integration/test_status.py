@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from engine.picture import AuditView, Totals
+from engine.picture import AuditView
+from engine.stats import Snapshot
 from tests.collector import Collector, running_collector
 from tests.engine_process import EngineProcess, write_config
 from tests.integration.places import ServerPlace, SqlitePlace, configure
@@ -60,7 +61,7 @@ def test_the_numbers_are_those_of_the_run(collector: Collector, tmp_path: Path) 
     with started(tmp_path) as engine, page_of(engine) as page:
         picture = page.until(lambda seen: seen.audit is not None and seen.audit.received == 1001, pictures=80)
         assert picture.version == 1
-        assert picture.totals == Totals(1001, 1001, 1000, 0, 1, 1, picture.totals.confirmed)
+        assert picture.totals == Snapshot(1001, 1001, 1000, 0, 1, 1, picture.totals.confirmed)
         assert picture.health.ready
         (source,) = picture.sources
         assert (source.name, source.fetched, source.last_error) == ("s1", 1001, None)

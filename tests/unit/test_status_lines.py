@@ -22,10 +22,10 @@ from engine.picture import (
     SeenView,
     SourceView,
     TopView,
-    Totals,
     WorkerView,
 )
 from engine.screen import bar, screen, sparkline
+from engine.stats import Snapshot
 
 HOSTILE = "\x1b[31m[bold]red[/bold]\n2026"
 EMPTY = Picture(
@@ -39,7 +39,7 @@ FULL = evolve(
     health=Health(ready=False, reason="3 batches wait"),
     limit=Limit("database", "database-busy", "The database.", "worker.worker_count"),
     queue=QueueView(3, 10, 5, paused=True),
-    totals=Totals(20, 10, 7, 2, 1, 1, 5),
+    totals=Snapshot(20, 10, 7, 2, 1, 1, 5),
     rate=Rate(1234.0, 1000.0, 900.0, [(0, 1.0), (10, 2.0)]),
     workers=[WorkerView("worker-1", "waiting for the database", 12.0, 10, {"writing": 0.75, "idle": 0.25}, {})],
     sources=[SourceView("s", "unreachable", CursorView(1, 42), None, 61.0, 3, None, HOSTILE, 0.5, 20, 5, {})],
