@@ -29,8 +29,10 @@ PATIENCE = 10
 _SESSION = (
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = 5",
-    # The comments, for MariaDB and for MySQL: an engine that is frozen, or whose host is gone, in the middle of a
-    # transaction must not hold the locks on its addresses for the eight hours that the server would wait.
+    # An engine that is frozen, or whose host is gone, in the middle of a transaction must not hold the locks on its
+    # addresses for the eight hours that the server would wait for a statement (the comments, for MariaDB and for MySQL)
+    # or the minute for the rows that it has asked for: it reads twice.
+    "SET SESSION net_read_timeout = 5, net_write_timeout = 5",
     "SET SESSION lock_wait_timeout = 20 /*M!100300 , idle_transaction_timeout = 5 */ /*!80000 , wait_timeout = 600 */",
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'",
 )

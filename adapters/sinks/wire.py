@@ -96,6 +96,10 @@ class Wire(pymysql.Connection):
         packet = self._read_packet()
         if not packet.is_load_local_packet():
             raise pymysql.err.OperationalError(CR.CR_MALFORMED_PACKET, "the server does not ask for the rows")
+        return self._hand_over(rows)
+
+    def _hand_over(self, rows: bytes) -> tuple[int, int]:
+        """Send the rows that the server has asked for; return how many went in, and how many warnings there are."""
         for start in range(0, len(rows), self.statement_limit):
             self.write_packet(rows[start : start + self.statement_limit])
         self.write_packet(b"")

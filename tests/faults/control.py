@@ -61,7 +61,10 @@ class Asking:
             if self._reached[name] != nth:
                 return GO
             word = word or self._ask(name)
-        if word in SIGNALS:
+        if word == STOP:
+            # To this thread: one to the process may be taken by another thread, and this one would leave the point.
+            signal.pthread_kill(threading.get_ident(), SIGNALS[word])
+        elif word in SIGNALS:
             os.kill(os.getpid(), SIGNALS[word])
         return word
 

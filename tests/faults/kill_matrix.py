@@ -55,7 +55,8 @@ POINTS: Final = (
     Point("reconcile.sent"), Point("claim.before", 3), Point("claim.sent", 3), Point("claim.after", 2),
     Point("renew.before"), Point("renew.sent"), Point("renew.after"),
     Point("lookup.before", 4), Point("lookup.after", 6),
-    Point("tables.before", 2), Point("write.before", 6), Point("rows.after", 6), Point("dead_letters.after", 2),
+    Point("tables.before", 2), Point("write.before", 6), Point("load.before", 4), Point("load.after", 5),
+    Point("rows.after", 6), Point("dead_letters.after", 2),
     Point("commit.before", 7), Point("commit.sent", 8), Point("write.after", 9),
     Point("ack.before", 4), Point("ack.sent", 6), Point("ack.after", 8),
     Point("nack.before", first=REFUSED), Point("nack.sent", first=REFUSED), Point("nack.after", first=REFUSED),
@@ -93,6 +94,7 @@ _SHORT_NAMES: Final = {
     "put.before-engine-1", "put.sent-Redis-1", "put.after-Redis_emptied-2", "commit.before-MariaDB-1",
     "commit.sent-MariaDB-2", "commit.sent-engine-1", "ack.before-engine-2", "ack.sent-Redis-2", "claim.after-engine-1",
     "confirm.before-engine-2", "confirm.after-Redis_emptied-1", "confirm.before-engine_frozen-2",
+    "load.before-engine_frozen-2",
     "release.before-engine-1", "renew.sent-Redis-1", "tables.before-engine_frozen-2",
 }  # fmt: skip
 SHORT: Final = [cell for cell in WHOLE if str(cell) in _SHORT_NAMES]

@@ -67,6 +67,7 @@ METHODS: Sequence[tuple[type | ModuleType, str, str]] = [
     (MysqlDatabase, "record_end", "record_end"),
     (mysql_catalog, "botnet_types", "tables"),
     (TableWriter, "_write_sightings", "rows"),
+    (Wire, "_hand_over", "load"),
     (mysql_writer, "_write_dead_letters", "dead_letters"),
     (Enrichment, "facts", "lookup"),
     (Leasing, "release_all", "soft_stop"),
