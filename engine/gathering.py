@@ -2,38 +2,76 @@
 
 What a transaction costs is paid once a group, however small the batches are: twenty thousand batches of one sighting
 are written nearly as fast as twenty of a thousand. Two groups of one botnet type meet at its tables, two of different
-types never do.
+types never do; where there is work for several, those of one type are made of different slots of addresses, so that
+writers need not wait for each other's rows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 
 from engine.delivery import Delivery
+from engine.slots import covered
 
 GROUP_LIMIT = 5000
 """Records per group: beyond that they get hardly cheaper, and locks are held longer."""
 LEAST_SHARE = 1000
 """Records below which work is not divided among workers."""
+SLACK = 8
+"""A group may be larger by one part in so many than an even share: slots are not of one size."""
 
 
 def gather(deliveries: Sequence[Delivery], workers: int, record_limit: int | None) -> Iterator[Sequence[Delivery]]:
     """First attempts of one botnet type together, spread over the workers; what failed before, alone.
 
-    A group has at most `record_limit` records (None: GROUP_LIMIT), unless a single delivery has more.
+    A group has at most `record_limit` records (None: GROUP_LIMIT), unless a single delivery has more. Its deliveries
+    are in their order.
     """
     limit = record_limit or min(GROUP_LIMIT, max(LEAST_SHARE, _share(deliveries, workers)))
-    groups: dict[str, list[Delivery]] = {}
-    sizes: dict[str, int] = {}
+    fresh: dict[str, list[Delivery]] = {}
     for delivery in deliveries:
         if delivery.attempt > 1:
             yield [delivery]
+        else:
+            fresh.setdefault(delivery.batch.botnet_type, []).append(delivery)
+    for alike in fresh.values():
+        if _size(alike) <= limit:
+            yield alike
             continue
-        kind, size = delivery.batch.botnet_type, delivery.batch.size
-        if kind in groups and sizes[kind] + size > limit:
-            yield groups.pop(kind)
-        sizes[kind] = sizes[kind] + size if kind in groups else size
-        groups.setdefault(kind, []).append(delivery)
-    yield from groups.values()
+        places = {delivery.id: place for place, delivery in enumerate(alike)}
+        for group in _filled(_in_turns(alike, limit), limit):
+            yield sorted(group, key=lambda delivery: places[delivery.id])
+
+
+def _in_turns(deliveries: Sequence[Delivery], limit: int) -> Iterator[Sequence[Delivery]]:
+    """Portions of at most `limit` records: the first one of every slot, then the second ones, and so on."""
+    slots: dict[tuple[int, int], list[Delivery]] = {}
+    for delivery in deliveries:
+        among = covered(delivery.batch.sightings)
+        slots.setdefault((among.start, among.stop), []).append(delivery)
+    portions = [_filled([[delivery] for delivery in slots[among]], limit) for among in sorted(slots)]
+    for turn in zip_longest(*portions, fillvalue=()):
+        yield from filter(None, turn)
+
+
+def _filled(portions: Iterable[Sequence[Delivery]], limit: int) -> Iterator[Sequence[Delivery]]:
+    """Put together those that follow each other, up to `limit` records."""
+    held: list[Delivery] = []
+    size = 0
+    for portion in portions:
+        more = _size(portion)
+        if held and size + more > limit:
+            yield held
+            held, size = [], 0
+        held = [*held, *portion]
+        size += more
+    if held:
+        yield held
+
+
+def _size(deliveries: Sequence[Delivery]) -> int:
+    return sum(delivery.batch.size for delivery in deliveries)
 
 
 def _share(deliveries: Sequence[Delivery], workers: int) -> int:
-    return -(-sum(delivery.batch.size for delivery in deliveries) // max(1, workers))
+    even = -(-_size(deliveries) // max(1, workers))
+    return even + even // SLACK if workers > 1 else even

@@ -1,4 +1,4 @@
-"""A page becomes batches: records are read one by one, split by botnet type and cut to size. Pure."""
+"""A page becomes batches: records are split by botnet type and by address, and cut to size. Pure."""
 
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
@@ -7,6 +7,7 @@ from typing import TypeVar
 from engine.acceptance import Rules
 from engine.delivery import Batch, Intake, Page
 from engine.sighting import Rejected, Sighting
+from engine.slots import spread
 from engine.sorting import Placed, sort
 
 T = TypeVar("T")
@@ -25,9 +26,10 @@ def prepare(page: Page, rules: Rules, batch_size: int) -> Intake:
     sorting = sort(page, rules)
     batches: list[Batch] = []
     for botnet_type, sightings in sorting.accepted.items():
-        for seen in chunks(sightings, batch_size):
-            numbers = [sighting.sequence for sighting in seen]
-            batches.append(_batch(page, len(batches), numbers, botnet_type=botnet_type, sightings=seen))
+        for part in spread(sightings, batch_size):
+            for seen in chunks(part, batch_size):
+                numbers = [sighting.sequence for sighting in seen]
+                batches.append(_batch(page, len(batches), numbers, botnet_type=botnet_type, sightings=seen))
     for refused in _portions(sorting.rejected, batch_size):
         numbers = [number for number, _ in refused]
         rejected = [letter for _, letter in refused]

@@ -9,12 +9,19 @@ from hypothesis import strategies as st
 from engine.delivery import Batch, Delivery
 from engine.gathering import GROUP_LIMIT, LEAST_SHARE, gather
 from engine.sighting import Sighting
+from engine.slots import spread
 
 
 def delivery(number: int, kind: str, size: int, attempt: int = 1) -> Delivery:
     """A delivery of so many sightings."""
     sightings = [Sighting("1.2.3.4", "2026-11-20 00:00:00", number)] * size
     return Delivery(str(number), attempt, Batch("s", 0, number, number, 0, "", kind, sightings))
+
+
+def seen_at(number: int, kind: str, ips: Sequence[str]) -> Delivery:
+    """A delivery of a sighting of each of these addresses."""
+    sightings = [Sighting(ip, "2026-11-20 00:00:00", number) for ip in ips]
+    return Delivery(str(number), 1, Batch("s", 0, number, number, 0, "", kind, sightings))
 
 
 def sizes(groups: Sequence[Sequence[Delivery]]) -> list[int]:
@@ -54,3 +61,23 @@ def test_work_is_spread_over_the_workers(count: int, size: int, workers: int, ex
     """Evenly, but small ones stay together, and none grows without end."""
     assert sizes(list(gather([delivery(n, "a", size) for n in range(count)], workers, None))) == expected
     assert LEAST_SHARE <= GROUP_LIMIT
+
+
+def test_workers_get_addresses_of_their_own() -> None:
+    """What several pages say of one slot is one group's, as long as that is not too large."""
+    addresses = [f"10.{n >> 8}.{n & 255}.1" for n in range(5000)]
+    pages = [spread([Sighting(ip, "2026-11-20 00:00:00", 1) for ip in addresses], 1000) for _ in range(3)]
+    parts = [[sighting.ip for sighting in part] for page in pages for part in page]
+    groups = list(gather([seen_at(number, "a", part) for number, part in enumerate(parts)], 4, None))
+    told = [{sighting.ip for each in group for sighting in each.batch.sightings} for group in groups]
+    assert len(groups) == 4
+    assert sum(map(len, told)) == len(addresses) == len(set.union(*told))
+
+
+def test_a_slot_with_too_much_comes_in_turn_with_the_others() -> None:
+    """Groups that follow each other have no address in common; those of one slot are as far apart as they can be."""
+    parts = list(spread([Sighting(f"10.{n >> 8}.{n & 255}.1", "2026-11-20 00:00:00", 1) for n in range(2000)], 1000))
+    ips = [[sighting.ip for sighting in part] for part in parts]
+    deliveries = [seen_at(10 * slot + turn, "a", part) for slot, part in enumerate(ips) for turn in range(3)]
+    groups = list(gather(deliveries, 2, max(map(len, ips))))
+    assert [int(each.id) for group in groups for each in group] == [0, 10, 1, 11, 2, 12]
