@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 
 from attrs import frozen
 
-from adapters.sinks.grouping import Address, Seen
+from adapters.sinks.grouping import Grouped, Head, Seen
 from adapters.sinks.literals import number, quote
 from adapters.sinks.mysql_layout import Column, Layout, Table
 from adapters.sinks.schema import FACT_COLUMNS, TEXT_COLUMNS, FactValue, fact_values
@@ -132,24 +132,26 @@ class Formatter:
         self._texts = {name: _Texts(layout, name) for name in TEXT_COLUMNS}
         self._described = self._describe(name for name, column in columns.items() if not column.is_optional)
 
-    def rows(self, addresses: Sequence[Address], facts: Mapping[str, Facts]) -> Rows:
-        """Write them out; the same columns for all."""
-        known = [facts.get(address.ip, _UNKNOWN) for address in addresses]
+    def rows(self, told: Grouped, heads: Sequence[Head], facts: Mapping[str, Facts]) -> Rows:
+        """Write out what is told, and its heads; the same columns for all."""
+        known = [facts.get(head.ip, _UNKNOWN) for head in heads]
         described, said, stamps = self._describing(set(known)), self._said, self._stamps
-        heads: list[str] = []
-        sightings: list[str] = []
-        cleaned: dict[str, str] = {}
-        for (ip, seen, cleanups), fact in zip(addresses, known, strict=True):
-            head, tail = described[fact]
-            if cleanups:
-                cleaned[ip] = f"'{ip}',{head}'cleaned',NULL,NULL,0{stamps},'{max(cleanups)}'"
-            if not seen:
-                heads.append(f"'{ip}',{head}'cleaned',NULL,NULL,0{stamps}")
-                continue
-            first, last = next(iter(seen)), next(reversed(seen))  # the times ascend
-            heads.append(f"'{ip}',{head}'active','{first}','{last}',{len(seen)}{stamps}")
-            sightings += [f"'{ip}','{at}'{said[kept]}{tail}" for at, kept in seen.items()]
-        return Rows(heads, sightings, ["ip", "communication_time", *self._said_columns, *described.columns], cleaned)
+        ends = {head.ip: described[each] for head, each in zip(heads, known, strict=True)}
+        tails = {ip: tail for ip, (_, tail) in ends.items()}
+        return Rows(
+            heads=[
+                f"'{ip}',{start}'active','{first}','{last}',{count}{stamps}"
+                if count
+                else f"'{ip}',{start}'cleaned',NULL,NULL,0{stamps}"
+                for (ip, first, last, count), (start, _) in zip(heads, ends.values(), strict=True)
+            ],
+            sightings=[f"'{ip}','{at}'{said[kept]}{tails[ip]}" for (ip, at), kept in told.seen.items()],
+            columns=["ip", "communication_time", *self._said_columns, *described.columns],
+            cleaned={
+                ip: f"'{ip}',{ends[ip][0]}'cleaned',NULL,NULL,0{stamps},'{max(reports)}'"
+                for ip, reports in told.cleanups.items()
+            },
+        )
 
     def _describing(self, facts: AbstractSet[Facts]) -> _Described:
         """Literals with a column for everything that any of these facts has."""

@@ -15,9 +15,6 @@ _FORMAT = (
 )
 _TIME = "'%Y-%m-%d %H:%i:%s'"
 
-Communication = tuple[str, str]
-"""What tells communications apart: address and time."""
-
 
 def upsert_nodes(layout: Layout) -> tuple[str, str]:
     """What comes before and after the heads, to add them to the nodes as if all their sightings were new.

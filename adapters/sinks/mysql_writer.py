@@ -17,12 +17,11 @@ from attrs import field, frozen
 from pymysql.constants import ER
 
 from adapters.sinks import mysql_statements as sql
-from adapters.sinks.grouping import Address, Seen, by_address, outdated, owners, shares
+from adapters.sinks.grouping import Communication, Grouped, Head, Seen, by_address, outdated, shares
 from adapters.sinks.literals import encode, quote, statements
 from adapters.sinks.mysql_layout import UPGRADE, Layout
 from adapters.sinks.mysql_rows import Formatter, Rows
 from adapters.sinks.mysql_settling import remove_settled
-from adapters.sinks.mysql_statements import Communication
 from adapters.sinks.schema import check_texts, digest_of
 from adapters.sinks.wire import Loaded, Wire
 from engine.delivery import Batch, Written
@@ -58,49 +57,46 @@ class TableWriter:
         return _transaction(wire, lambda: self._write(wire, batches, facts), finish)
 
     def _write(self, wire: Wire, batches: Sequence[Batch], facts: Mapping[str, Facts]) -> list[Written]:
-        addresses, firsts = by_address(batches)
-        self._check(addresses)
-        check_texts([], [batch.received_at for batch in batches])
-        known = self._write_sightings(wire, addresses, facts) if addresses else []
-        return _settle(wire, batches, shares(firsts, known))
+        told = by_address(batches)
+        heads = told.heads()
+        self._check(heads, [*told.said(), *(batch.received_at for batch in batches)])
+        known = self._write_sightings(wire, told, self._formatter.rows(told, heads, facts)) if heads else []
+        return _settle(wire, batches, shares(told.firsts, known))
 
-    def _check(self, addresses: Sequence[Address]) -> None:
-        times = [at for address in addresses for at in (*address.seen, *address.cleanups)]
-        check_texts([address.ip for address in addresses], times)
-        longest = max((address.ip for address in addresses), key=len, default="")
+    def _check(self, heads: Sequence[Head], times: Sequence[str]) -> None:
+        ips = [head.ip for head in heads]
+        check_texts(ips, times)
+        longest = max(ips, key=len, default="")
         if len(longest) > self.layout.ip_length:
             raise RejectedError(
                 f"{longest} does not fit the column ip VARCHAR({self.layout.ip_length}) of {self.layout.nodes.name} "
                 f"or its communications: {UPGRADE} widens it to VARCHAR(45), then retry this dead letter"
             )
 
-    def _write_sightings(self, wire: Wire, addresses: Sequence[Address], facts: Mapping[str, Facts]) -> list[int]:
+    def _write_sightings(self, wire: Wire, told: Grouped, rows: Rows) -> list[int]:
         """Return the batches of what the database knew before, one for each sighting."""
-        rows = self._formatter.rows(addresses, facts)
         _send(wire, sql.upsert_nodes(self.layout), rows.heads)
-        times = {ip: seen for ip, seen, _ in addresses if seen}
-        known = self._insert(wire, times, rows) if times else []
-        reports = {ip: cleanups for ip, _, cleanups in addresses if cleanups}
-        stale = self._mark_cleaned(wire, reports, rows.cleaned) if reports else []
-        if len(known) == len(rows.sightings) and len(stale) == sum(map(len, reports.values())):
+        known = self._insert(wire, told, rows) if told.seen else []
+        stale = self._mark_cleaned(wire, told.cleanups, rows.cleaned) if told.cleanups else []
+        if len(known) == len(told.seen) and len(stale) == sum(map(len, told.cleanups.values())):
             # All of it was there before: not even `updated_at` moves.
             wire.rollback()
-            return owners(addresses)
+            return told.owners()
         for statement in sql.subtract(self.layout, Counter(ip for ip, _ in known)):
             wire.execute(statement)
-        return stale + [times[ip][at].batch for ip, at in known]
+        return stale + [told.seen[communication].batch for communication in known]
 
-    def _insert(self, wire: Wire, times: Mapping[str, Mapping[str, Seen]], rows: Rows) -> Sequence[Communication]:
+    def _insert(self, wire: Wire, told: Grouped, rows: Rows) -> Sequence[Communication]:
         """Insert the sightings; return those that were there before."""
         if wire.can_load:
             loaded = wire.load(sql.load_communications(self.layout, rows.columns), encode("\n".join(rows.sightings)))
             if loaded is None:
                 wire.can_load = False
             else:
-                return _refused(wire, loaded, times, len(rows.sightings))
+                return _refused(wire, loaded, told.seen)
+        times = told.times()
         ids = dict(_pairs(wire, sql.select_ids(self.layout, list(times))))
-        nodes = [ids[ip] for ip, seen in times.items() for _ in seen]
-        sightings = [f"{node},{row}" for node, row in zip(nodes, rows.sightings, strict=True)]
+        sightings = [f"{ids[ip]},{row}" for (ip, _), row in zip(told.seen, rows.sightings, strict=True)]
         newest = wire.number(sql.newest_communication(self.layout))
         inserted = _send(wire, sql.insert_communications(self.layout, rows.columns), sightings)
         if inserted == len(sightings):
@@ -125,14 +121,14 @@ def write_rejected(wire: Wire, batches: Sequence[Batch], finish: Finish) -> list
     return _transaction(wire, lambda: _settle(wire, batches, [0] * len(batches)), finish)
 
 
-def _refused(wire: Wire, loaded: Loaded, times: Mapping[str, Mapping[str, Seen]], rows: int) -> Sequence[Communication]:
+def _refused(wire: Wire, loaded: Loaded, seen: Mapping[Communication, Seen]) -> Sequence[Communication]:
     """The sightings that the unique key did not let in."""
     damage = next((warning for warning in loaded.warnings if warning.code != ER.DUP_ENTRY), None)
     if damage is not None:
         raise pymysql.err.DataError(damage.code, damage.text)
     entries = (_ENTRY.search(text) for _, text in loaded.warnings)
     known = [(found["ip"], found["at"]) for found in entries if found is not None]
-    if len(known) != rows - loaded.inserted or any(at not in times.get(ip, ()) for ip, at in known):
+    if len(known) != len(seen) - loaded.inserted or not seen.keys() >= set(known):
         # Another key is in the way, or the server words it differently: find out in the slower way.
         wire.can_load = False
         raise pymysql.err.OperationalError(ER.CHECKREAD, "the warnings of LOAD DATA do not tell what was there")

@@ -7,6 +7,7 @@ Whoever reads in other ways asks for what is in `indexes`.
 """
 
 import re
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from engine.errors import RejectedError
@@ -41,7 +42,7 @@ def check_botnet_type(botnet_type: str) -> str:
     return botnet_type
 
 
-def check_texts(addresses: list[str], times: list[str]) -> None:
+def check_texts(addresses: Sequence[str], times: Sequence[str]) -> None:
     """Refuse what can be no address or time; both are written without quoting them. Raises RejectedError."""
     for texts, pattern in ((addresses, _ADDRESSES), (times, _TIMES)):
         joined = "\n".join(texts)

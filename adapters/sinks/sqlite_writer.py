@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 
-from adapters.sinks.grouping import Address, by_address, outdated, owners, shares
+from adapters.sinks.grouping import Grouped, Head, by_address, outdated, shares
 from adapters.sinks.schema import FACT_COLUMNS, check_texts, communications_table, digest_of, fact_values, nodes_table
 from adapters.sinks.sqlite_settling import remove_settled
 from engine.delivery import Batch, Written
@@ -32,13 +32,13 @@ def write_batches(
     connection: sqlite3.Connection, batches: Sequence[Batch], facts: Mapping[str, Facts], finish: Finish
 ) -> list[Written]:
     """Write the batches, `finish`, and commit; their tables are there. After an error nothing of it is there."""
-    addresses, firsts = by_address(batches)
-    times = [at for address in addresses for at in (*address.seen, *address.cleanups)]
-    check_texts([address.ip for address in addresses], [*times, *(batch.received_at for batch in batches)])
+    told = by_address(batches)
+    heads = told.heads()
+    check_texts([head.ip for head in heads], [*told.said(), *(batch.received_at for batch in batches)])
     connection.execute("BEGIN IMMEDIATE")
     try:
-        known = _TypeWriter(connection, batches[0].botnet_type, facts).write(addresses) if addresses else []
-        done = [_settle(connection, *pair) for pair in zip(batches, shares(firsts, known), strict=True)]
+        known = _TypeWriter(connection, batches[0].botnet_type, facts).write(told, heads) if heads else []
+        done = [_settle(connection, *pair) for pair in zip(batches, shares(told.firsts, known), strict=True)]
         finish(connection, reduce(Written.plus, done))
         connection.execute("COMMIT")
     except BaseException:
@@ -64,40 +64,31 @@ class _TypeWriter:
         self._nodes = nodes_table(botnet_type)
         self._communications = communications_table(botnet_type)
 
-    def write(self, addresses: Sequence[Address]) -> list[int]:
+    def write(self, told: Grouped, heads: Sequence[Head]) -> list[int]:
         """Return the batches of what was there before, one for each sighting."""
-        facts = {ip: fact_values(self._facts[ip]) for ip, _, _ in addresses if ip in self._facts}
-        self._upsert_nodes(addresses, facts)
-        known = self._insert_communications(addresses, facts)
-        stale = [place for address in addresses if address.cleanups for place in self._mark_cleaned(address)]
-        if len(known) + len(stale) == sum(len(seen) + len(cleanups) for _, seen, cleanups in addresses):
+        facts = {head.ip: fact_values(self._facts[head.ip]) for head in heads if head.ip in self._facts}
+        self._upsert_nodes(heads, facts)
+        known = self._insert_communications(told, facts)
+        stale = [place for ip, reports in told.cleanups.items() for place in self._mark_cleaned(ip, reports)]
+        if len(known) + len(stale) == sum(told.firsts):
             # All of it was there before: not even `updated_at` moves.
             self._connection.execute("ROLLBACK")
             self._connection.execute("BEGIN IMMEDIATE")
-            return owners(addresses)
+            return told.owners()
         self._subtract([ip for ip, _ in known])
         return stale + [place for _, place in known]
 
-    def _upsert_nodes(self, addresses: Sequence[Address], facts: Mapping[str, tuple[object, ...]]) -> None:
+    def _upsert_nodes(self, heads: Sequence[Head], facts: Mapping[str, tuple[object, ...]]) -> None:
         self._connection.executemany(
             f"INSERT INTO {self._nodes} (ip, {_FACTS}, status, first_seen, last_seen, communication_count) "
             f"VALUES (?, {_HOLDERS}, ?, ?, ?, ?) ON CONFLICT (ip) DO UPDATE SET {_CHANGES}",
             (
-                (
-                    ip,
-                    *facts.get(ip, _NO_FACTS),
-                    "active" if seen else "cleaned",
-                    next(iter(seen), None),
-                    next(reversed(seen), None),
-                    len(seen),
-                )
-                for ip, seen, _ in addresses
+                (ip, *facts.get(ip, _NO_FACTS), "active" if count else "cleaned", first, last, count)
+                for ip, first, last, count in heads
             ),
         )
 
-    def _insert_communications(
-        self, addresses: Sequence[Address], facts: Mapping[str, tuple[object, ...]]
-    ) -> list[tuple[str, int]]:
+    def _insert_communications(self, told: Grouped, facts: Mapping[str, tuple[object, ...]]) -> list[tuple[str, int]]:
         """Return address and batch of each sighting that was there before: the rows that were not inserted."""
         insert = (
             f"INSERT INTO {self._communications} "
@@ -106,11 +97,10 @@ class _TypeWriter:
         )
         execute = self._connection.execute
         known = []
-        for ip, seen, _ in addresses:
+        for (ip, seen_at), (event_type, received_at, place) in told.seen.items():
             values = facts.get(ip, _NO_FACTS)
-            for seen_at, (event_type, received_at, place) in seen.items():
-                if not execute(insert, (ip, ip, seen_at, event_type, received_at, *values)).rowcount:
-                    known.append((ip, place))
+            if not execute(insert, (ip, ip, seen_at, event_type, received_at, *values)).rowcount:
+                known.append((ip, place))
         return known
 
     def _subtract(self, known: Sequence[str]) -> None:
@@ -120,21 +110,21 @@ class _TypeWriter:
             [(ip,) for ip in known],
         )
 
-    def _mark_cleaned(self, address: Address) -> list[int]:
+    def _mark_cleaned(self, ip: str, reports: Mapping[str, int]) -> list[int]:
         """Move `cleaned_time` forward, and the status with it unless the address was seen later.
 
         Return the batches of the reports that were no news.
         """
         before: str | None = self._connection.execute(
-            f"SELECT cleaned_time FROM {self._nodes} WHERE ip = ?", (address.ip,)
+            f"SELECT cleaned_time FROM {self._nodes} WHERE ip = ?", (ip,)
         ).fetchone()[0]
-        stale = outdated(address.cleanups, before)
-        if len(stale) < len(address.cleanups):
-            latest = max(address.cleanups)
+        stale = outdated(reports, before)
+        if len(stale) < len(reports):
+            latest = max(reports)
             self._connection.execute(
                 f"UPDATE {self._nodes} SET cleaned_time = ?, updated_at = CURRENT_TIMESTAMP, "
                 "status = CASE WHEN last_seen > ? THEN status ELSE 'cleaned' END WHERE ip = ?",
-                (latest, latest, address.ip),
+                (latest, latest, ip),
             )
         return stale
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.sinks.grouping import by_address, outdated, owners, shares
+from adapters.sinks.grouping import by_address, outdated, shares
 from engine.delivery import Batch
 from engine.sighting import Sighting
 
@@ -29,29 +29,43 @@ def batches_of(parts: Sequence[Sequence[Sighting]]) -> list[Batch]:
 def test_addresses_and_times_ascend_and_nothing_is_lost(parts: list[list[Sighting]]) -> None:
     """Every distinct sighting and cleanup is there once, in the order in which locks are taken; the first is kept."""
     said = [(str(n), s) for n, part in enumerate(parts) for s in part]
-    addresses, _ = by_address(batches_of(parts))
-    assert [address.ip for address in addresses] == sorted({s.ip for _, s in said})
-    for ip, seen, cleanups in addresses:
-        assert list(seen) == sorted({s.seen_at for _, s in said if s.ip == ip and not s.cleanup})
-        assert list(cleanups) == sorted({s.seen_at for _, s in said if s.ip == ip and s.cleanup})
-        for seen_at, kept in seen.items():
-            first = next((at, s.event_type) for at, s in said if (s.ip, s.seen_at, s.cleanup) == (ip, seen_at, False))
-            assert (kept.received_at, kept.event_type) == first
+    told = by_address(batches_of(parts))
+    assert list(told.seen) == sorted({(s.ip, s.seen_at) for _, s in said if not s.cleanup})
+    assert list(told.cleanups) == sorted({s.ip for _, s in said if s.cleanup})
+    for ip, reports in told.cleanups.items():
+        assert list(reports) == sorted({s.seen_at for _, s in said if s.ip == ip and s.cleanup})
+    for (ip, seen_at), kept in told.seen.items():
+        first = next((at, s.event_type) for at, s in said if (s.ip, s.seen_at, s.cleanup) == (ip, seen_at, False))
+        assert (kept.received_at, kept.event_type) == first
+
+
+@given(BATCHES)
+def test_a_head_says_when_and_how_often(parts: list[list[Sighting]]) -> None:
+    """One for every address, in order, those that were only reported clean among them."""
+    told = by_address(batches_of(parts))
+    heads = told.heads()
+    assert [head.ip for head in heads] == sorted({s.ip for part in parts for s in part})
+    times = told.times()
+    for ip, first, last, count in heads:
+        seen = sorted({s.seen_at for part in parts for s in part if s.ip == ip and not s.cleanup})
+        assert (first, last, count) == ((seen[0], seen[-1], len(seen)) if seen else (None, None, 0))
+        assert times.get(ip, []) == seen
+    assert sorted(set(told.said())) == sorted({s.seen_at for part in parts for s in part})
 
 
 @given(BATCHES, st.sets(st.integers(0, 30)))
 def test_each_sighting_is_new_in_one_batch_at_most(parts: list[list[Sighting]], known_places: set[int]) -> None:
     """What was not known is the share of the batch that says it first."""
     batches = batches_of(parts)
-    addresses, firsts = by_address(batches)
+    told = by_address(batches)
     first_said: dict[tuple[str, str, bool], int] = {}
     for place, batch in enumerate(batches):
         for seen in batch.sightings:
             first_said.setdefault((seen.ip, seen.seen_at, seen.cleanup), place)
-    assert sorted(owners(addresses)) == sorted(first_said.values())
+    assert sorted(told.owners()) == sorted(first_said.values())
     known = [place for number, place in enumerate(first_said.values()) if number in known_places]
     new = [place for number, place in enumerate(first_said.values()) if number not in known_places]
-    assert shares(firsts, known) == [new.count(place) for place in range(len(batches))]
+    assert shares(told.firsts, known) == [new.count(place) for place in range(len(batches))]
 
 
 @given(st.sets(st.sampled_from("abcdef")), st.sampled_from([None, *"abcdef"]))
