@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from socket import AF_INET, inet_pton
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 
 from attrs import frozen
 
@@ -22,6 +22,11 @@ ADDRESS_LIMIT = 45
 AHEAD_LIMIT = timedelta(hours=1)
 LOG_TYPES: dict[object, bool] = {None: False, "online": False, "cleanup": True}
 """What `log_type` may say, and whether it reports an address clean."""
+
+
+def _ends(block: IPv4Network | IPv6Network) -> tuple[int, int]:
+    return int(block.network_address), int(block.broadcast_address)
+
 
 # The IANA special-purpose registry, multicast and the former class E: a table, because it is asked for every record.
 _RESERVED = [
@@ -40,16 +45,16 @@ _RESERVED = [
     IPv4Network("224.0.0.0/4"),
     IPv4Network("240.0.0.0/4"),
 ]
-_RESERVED_FIRST = [int(block.network_address) for block in _RESERVED]
-_RESERVED_LAST = [int(block.broadcast_address) for block in _RESERVED]
+_RESERVED_FIRST, _RESERVED_LAST = zip(*map(_ends, _RESERVED), strict=True)
 _GLOBAL_EXCEPTIONS = {int(IPv4Address("192.0.0.9")), int(IPv4Address("192.0.0.10"))}
-_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_FIRST_V6, _LAST_V6 = _ends(IPv6Network("2000::/3"))  # global unicast
+_MAPPED_V4 = 0xFFFF
 # A table of our own here too: what ipaddress calls global differs between versions of Python, and includes 6to4.
 _RESERVED_V6 = [
-    IPv6Network("2001::/23"),
-    IPv6Network("2001:db8::/32"),
-    IPv6Network("2002::/16"),
-    IPv6Network("3fff::/20"),
+    _ends(IPv6Network("2001::/23")),
+    _ends(IPv6Network("2001:db8::/32")),
+    _ends(IPv6Network("2002::/16")),
+    _ends(IPv6Network("3fff::/20")),
 ]
 _ADDRESS_MEMORY = 65_536
 
@@ -144,15 +149,16 @@ def _parsed(text: str) -> tuple[str | None, bool]:
 
 def _parsed_v6(text: str) -> tuple[str | None, bool]:
     try:
-        address = IPv6Address(text)
-    except ValueError:
+        packed = inet_pton(AF_INET6, text)
+    except (OSError, ValueError):
         return None, False
-    if address.scope_id is not None:
-        return None, False
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped), _is_reserved_v4(int(address.ipv4_mapped))
-    is_reserved = address not in _GLOBAL_UNICAST or any(address in block for block in _RESERVED_V6)
-    return str(address), is_reserved
+    number = int.from_bytes(packed)
+    if number >> 32 == _MAPPED_V4:
+        return inet_ntop(AF_INET, packed[12:]), _is_reserved_v4(int.from_bytes(packed[12:]))
+    if not _FIRST_V6 <= number <= _LAST_V6:
+        # Among them is what C libraries write with dots, if it is allowed at all.
+        return str(IPv6Address(number)), True
+    return inet_ntop(AF_INET6, packed), any(first <= number <= last for first, last in _RESERVED_V6)
 
 
 def _is_reserved_v4(number: int) -> bool:

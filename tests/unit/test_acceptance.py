@@ -1,7 +1,7 @@
 """What is accepted as a sighting, field by field."""
 
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
@@ -206,3 +206,39 @@ def test_reserved_is_what_the_standard_library_says(ip: IPv4Address) -> None:
         assert expected
     else:
         assert not expected
+
+
+V6 = st.integers(0, 2**128 - 1) | st.lists(
+    st.sampled_from([0, 0, 1, 0x2001, 0xDB8, 0xFFFF]), min_size=8, max_size=8
+).map(lambda groups: sum(group << 16 * place for place, group in enumerate(groups)))
+V6_TEXTS = V6.map(IPv6Address).flatmap(lambda ip: st.sampled_from([str(ip), ip.exploded, str(ip).upper()]))
+
+
+@given(V6_TEXTS | st.text("0123456789abcdefABCDEF:.%", max_size=45) | st.from_regex(r"(::|[0-9a-f]{1,5}|:|\.){3,12}"))
+def test_an_ipv6_address_is_what_the_standard_library_says(text: str) -> None:
+    """Accepted and written as by ipaddress, which knows no C library; a mapped IPv4 address is that address."""
+    try:
+        expected: IPv6Address | IPv4Address | None = ip_address(text)
+    except ValueError:
+        expected = None
+    if isinstance(expected, IPv6Address):
+        expected = None if expected.scope_id is not None else expected.ipv4_mapped or expected
+    try:
+        told = canonical_ip(text, allow_reserved=True)
+    except RefusedError:
+        assert expected is None
+    else:
+        assert told == str(expected)
+
+
+@given(V6.map(lambda number: number >> 3 | 1 << 125))
+def test_ipv6_blocks_that_nobody_calls_from_are_reserved(number: int) -> None:
+    """Of global unicast, the blocks of the table; of the rest, everything."""
+    blocks = [IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
+    for ip in (IPv6Address(number), IPv6Address(number ^ 1 << 127)):
+        reserved = ip not in IPv6Network("2000::/3") or any(ip in block for block in blocks)
+        try:
+            assert canonical_ip(str(ip), allow_reserved=False) == str(ip)
+            assert not reserved
+        except RefusedError:
+            assert reserved
