@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from engine.status import Retried
 
 STARTING = Limit("none", "starting", "The engine waits for its servers.")
 NOT_STARTED = "waiting for the servers: queue, database and look-up are not open yet"
+NOT_OPEN = "not open yet"
 FRESH_SECONDS = 0.5
 """A picture younger than that is given again, however many ask."""
 RETRY_SECONDS = 20.0
@@ -126,8 +127,8 @@ class Desk:
             pid=os.getpid(),
             queue=_kind(self.settings.queue.url),
             database=_kind(self.settings.database.url),
-            lookup=_lookup(self.settings),
-            lookup_age_seconds=age_of(self.settings.enrichment.mmdb),
+            lookup=NOT_OPEN if self._feed is None else " + ".join(self._feed.lookup.uses) or "none",
+            lookup_age_seconds=None if self._feed is None else age_of(self._feed.lookup.built_at),
             is_stopping=self.stop.is_set(),
             cpu_seconds=round(process_time(), 3),
             memory_bytes=resident_bytes(MEMORY),
@@ -168,12 +169,9 @@ class Desk:
         return outcomes[0] if outcomes else None
 
 
-def age_of(files: Sequence[Path]) -> float | None:
-    """How many seconds ago the oldest of these files was written; None without files, or where one is gone."""
-    try:
-        return round(time() - min(file.stat().st_mtime for file in files), 1) if files else None
-    except OSError:
-        return None
+def age_of(built_at: float | None) -> float | None:
+    """How many seconds ago look-up data of that moment was made; None where it is not dated."""
+    return None if built_at is None else max(0.0, round(time() - built_at, 1))
 
 
 def resident_bytes(statm: Path) -> int | None:
@@ -187,8 +185,3 @@ def resident_bytes(statm: Path) -> int | None:
 def _kind(url: str) -> str:
     scheme = urlsplit(url).scheme
     return "redis" if scheme.startswith(("redis", "rediss", "unix")) else scheme
-
-
-def _lookup(settings: Settings) -> str:
-    names = [file.name for file in settings.enrichment.mmdb] + ["built-in"] * settings.enrichment.builtin
-    return " + ".join(names) or "none"

@@ -16,7 +16,8 @@ VERSION = 1
 class About:
     """Which engine this is, and what it uses of its machine.
 
-    `lookup_age_seconds` is the age of the oldest look-up file, `memory_bytes` None where the system does not say.
+    `lookup` names the look-up files in use and the built-in table, `lookup_age_seconds` is the age of the oldest file;
+    `memory_bytes` is None where the system does not say.
     """
 
     version: str

@@ -134,6 +134,11 @@ class Lookup(Protocol):
         ...
 
     @property
+    def uses(self) -> Sequence[str]:
+        """What it asks at present, by name, in that order: files, `built-in`. Never waits."""
+        ...
+
+    @property
     def built_at(self) -> float | None:
         """When the oldest of its data was made, in seconds since 1970; None where nothing is dated. Never waits."""
         ...

@@ -20,6 +20,7 @@ def _lines(picture: Picture) -> Iterator[tuple[str, str]]:
     yield "records/s", f"{rate.now:,.0f} now, {rate.minute:,.0f} over a minute, {rate.hour:,.0f} over an hour"
     yield "received", received(picture)
     yield "queue", queue(picture)
+    yield "look-up", lookup(picture)
     yield "cache", cache(picture)
     yield from (("worker", worker_line(worker)) for worker in picture.workers)
     yield from (("source", source_line(source)) for source in picture.sources)
@@ -58,6 +59,12 @@ def queue(picture: Picture) -> str:
     """What waits."""
     waiting = "?" if picture.queue.batches is None else f"{picture.queue.batches:,}"
     return f"{waiting} of {picture.queue.high_watermark:,} batches{', paused' * picture.queue.paused}"
+
+
+def lookup(picture: Picture) -> str:
+    """What is asked about addresses, and how old that is."""
+    age = picture.engine.lookup_age_seconds
+    return picture.engine.lookup + ("" if age is None else f", {duration(age)} old")
 
 
 def cache(picture: Picture) -> str:

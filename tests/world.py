@@ -182,6 +182,7 @@ class WorldLookup:
     trouble: Trouble = no_trouble
     generation: int = 0
     built_at: float | None = None
+    uses: Sequence[str] = ()
 
     async def reload(self) -> bool:
         """Nothing is ever replaced."""
