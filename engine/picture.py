@@ -85,7 +85,10 @@ class CursorView:
 
 @frozen
 class SourceView:
-    """One source. `lag_seconds`: age of the newest sighting taken; `busy`: share of fetching and storing."""
+    """One source. `lag_records`: at most how many records it has behind the cursor; None where it does not tell.
+
+    `lag_seconds`: age of the newest sighting taken; `busy`: share of fetching and storing.
+    """
 
     name: str
     state: str

@@ -20,6 +20,14 @@ class Source(Protocol):
         """Unique among the sources of one queue; part of every batch's name."""
         ...
 
+    @property
+    def newest(self) -> int | None:
+        """The number of its newest record, or a higher one, as of its last answer; None where none told. Never waits.
+
+        It has at most `newest - cursor.sequence` records after the cursor of the last page.
+        """
+        ...
+
     async def fetch(self, cursor: Cursor) -> Page:
         """Bring what comes after `cursor`.
 

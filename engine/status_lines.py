@@ -94,6 +94,8 @@ def source_details(source: SourceView) -> Iterator[str]:
     """What is known of a source beside its state."""
     if source.cursor is not None:
         yield f"cursor {source.cursor.epoch}:{source.cursor.sequence}"
+    if source.lag_records is not None:
+        yield f"at most {source.lag_records:,} behind" if source.lag_records else "nothing behind"
     if source.lag_seconds is not None:
         yield f"newest sighting {duration(source.lag_seconds)} old"
     if source.debt is not None:

@@ -85,6 +85,8 @@ def _of_sources(picture: Picture) -> Iterator[Metric]:
     yield _counter("source_fetched_records_total", "Records stored in the queue, by source.", fetched, label)
     up = [([source.name], float(source.state != "unreachable")) for source in sources]
     yield _gauge("source_up", "0 while a source does not answer.", up, label)
+    waiting = [([source.name], float(source.lag_records)) for source in sources if source.lag_records is not None]
+    yield _gauge("source_lag_records", "Records at most behind the cursor.", waiting, label)
     lags = [([source.name], source.lag_seconds) for source in sources if source.lag_seconds is not None]
     yield _gauge("source_lag_seconds", "Age of the newest sighting taken.", lags, label)
     debts = [([source.name], float(source.debt)) for source in sources if source.debt is not None]

@@ -68,6 +68,7 @@ def test_the_numbers_are_those_of_the_run(collector: Collector, tmp_path: Path) 
         assert source.cursor is not None
         assert source.cursor.sequence > 0
         assert source.lag_seconds is not None
+        assert source.lag_records == 0
         (worker,) = picture.workers
         assert (worker.name, worker.received) == ("worker-1", 1001)
         assert sum(worker.busy.values()) == pytest.approx(1, abs=0.1)
@@ -169,6 +170,25 @@ def test_ready_is_tied_to_progress_with_a_locked_file(collector: Collector, tmp_
         began = time.monotonic()
         page.until(lambda _: time.monotonic() - began > 3)
         assert page.get("/readyz").status_code == 200
+
+
+def test_what_waits_at_a_source_shows_while_the_queue_is_full(collector: Collector, tmp_path: Path) -> None:
+    """At most so many records, also of those that come while nothing is fetched; none once all are taken."""
+    write(tmp_path, collector, queue={"batch_size": 100, "high_watermark": 2, "low_watermark": 1})
+    with started(tmp_path, ENGINE_SOURCE_S1__PULL_LIMIT="100") as engine, page_of(engine) as page:
+        page.until(lambda seen: seen.totals.received == 1001 and seen.totals.confirmed > 0)
+        with closing(sqlite3.connect(tmp_path / "engine.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            collector.add(map(sighting, range(2000, 3000)))
+            (source,) = page.until(lambda seen: seen.queue.paused and bool(seen.sources[0].lag_records)).sources
+            behind = source.lag_records
+            assert behind is not None
+            assert 1000 - (source.fetched - 1001) <= behind <= 1000
+            collector.add(map(sighting, range(3000, 3500)))
+            page.until(lambda seen: seen.sources[0].lag_records == behind + 500)
+            assert page.metrics()['botnet_engine_source_lag_records{source="s1"}'] == behind + 500
+            other.execute("ROLLBACK")
+        page.until(lambda seen: seen.totals.written == 2500 and seen.sources[0].lag_records == 0)
 
 
 def test_it_answers_while_the_servers_are_away(collector: Collector, tmp_path: Path) -> None:

@@ -175,9 +175,13 @@ function place({ epoch, sequence }) {
   return phrase("cursor_value", { epoch, sequence: number(sequence) });
 }
 
+function lagRecords(records) {
+  return records === 0 ? phrase("lag_nothing") : phrase("lag_records", { records: number(records) });
+}
+
 function sourceFacts(source) {
   const behind = [
-    source.lag_records === null ? null : phrase("lag_records", { records: number(source.lag_records) }),
+    source.lag_records === null ? null : lagRecords(source.lag_records),
     source.lag_seconds === null ? null : phrase("lag_age", { age: duration(source.lag_seconds) }),
   ].filter((part) => part !== null);
   return [
