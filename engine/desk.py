@@ -4,7 +4,6 @@ import os
 import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from time import process_time, time
 from urllib.parse import urlsplit
@@ -12,19 +11,16 @@ from urllib.parse import urlsplit
 import trio
 from attrs import define, field
 
-from engine.archive import Archive
-from engine.assembly import Connections, Feed, rules_of
-from engine.dead_letters import Choice, chosen
+from engine.assembly import Connections, Feed
 from engine.drawing import Drawing
-from engine.enrichment import Enrichment
 from engine.errors import UnavailableError
 from engine.logs import Cleaner
 from engine.picture import About, Health, LettersView, Limit, Picture, QueueView
 from engine.pipeline import Pipeline
 from engine.pulse import Pulse
 from engine.readiness import Readiness
-from engine.retry import ACCEPTED, GONE, Outcome, Retry
 from engine.rounds import Rounds, iso
+from engine.second_chance import SecondChance
 from engine.settings import Settings
 from engine.stats import Stats
 from engine.status import Retried
@@ -140,33 +136,20 @@ class Desk:
         self._version = self._version or version("botnet-engine")
         return self._version
 
-    async def retry(self, letter: int) -> Retried | None:
-        """Try a dead letter again, as `dead-letters retry` does; None where there is none of this number.
+    async def retry(self, letter: int | str) -> Retried | None:
+        """Try a dead letter again, as `dead-letters retry` does; None where there is none of this id.
 
-        Raises UnavailableError, also when the database takes too long.
+        Raises UnavailableError, also when a server takes too long.
         """
         archive = self._connections.archive if self._connections is not None else None
-        if self._feed is None or archive is None or self._rounds is None:
+        if self._feed is None or archive is None or self._rounds is None or self._connections is None:
             raise UnavailableError(NOT_STARTED)
+        chance = SecondChance(self.settings, archive, self._connections.open_sink, self._feed)
         with trio.move_on_after(RETRY_SECONDS):
-            outcome = await self._retry(letter, archive, self._feed)
+            retried = await chance.give(letter)
             self._rounds.letters_changed()
-            if outcome is None or outcome.result == GONE:
-                return None
-            return Retried(outcome.result == ACCEPTED, outcome.result, self._clean.text(outcome.reason))
-        raise UnavailableError("the database takes too long; whether it was written, the next look at it says")
-
-    async def _retry(self, letter: int, archive: Archive, feed: Feed) -> Outcome | None:
-        enrichment = Enrichment(feed.lookup, 1, 0.0)
-        find_facts = partial(enrichment.facts, limiter=trio.CapacityLimiter(1))
-        sources = [*self.settings.sources, *(settings for _, settings in feed.sources)]
-        rules = {source.name: rules_of(self.settings, source) for source in sources}
-        async with archive.open_letters() as letters:
-            trying = Retry(letters, find_facts, rules.get)
-            outcomes: list[Outcome] = []
-            async for step in trying.run(chosen(letters, Choice(ids=(letter,)))):
-                outcomes += step.outcomes
-        return outcomes[0] if outcomes else None
+            return retried and retried._replace(reason=self._clean.text(retried.reason))
+        raise UnavailableError("a server takes too long; whether it was written, the next look at it says")
 
 
 def age_of(built_at: float | None) -> float | None:

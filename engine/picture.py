@@ -149,9 +149,9 @@ class TopView:
 
 @frozen
 class LetterView:
-    """A dead letter."""
+    """A dead letter; `id` is a number in the database, and `queue:…` for a whole batch in the queue."""
 
-    id: int
+    id: int | str
     reason: str
     source: str
     botnet_type: str | None
@@ -160,10 +160,11 @@ class LetterView:
 
 @frozen
 class LettersView:
-    """The dead letters of the database; the newest first. `count` is None until it was asked."""
+    """The dead letters, the newest first: `count` of the database, `in_queue` of the queue; None until it was asked."""
 
     count: int | None = None
     newest: Sequence[LetterView] = ()
+    in_queue: int | None = None
 
 
 @frozen

@@ -109,7 +109,8 @@ def letters(picture: Picture) -> str:
     found = picture.dead_letters
     if found.count is None:
         return "not asked yet"
-    return f"{found.count:,}" + (f", the last one: {found.newest[0].reason}" if found.newest else "")
+    queued = f" and {found.in_queue:,} whole batches in the queue" if found.in_queue else ""
+    return f"{found.count:,}{queued}" + (f", the last one: {found.newest[0].reason}" if found.newest else "")
 
 
 def audit(picture: Picture) -> str:

@@ -25,6 +25,14 @@ class NoBooks:
         await trio.lowlevel.checkpoint()
         return []
 
+    async def newest(self, limit: int) -> Sequence[QueueLetter]:  # noqa: ARG002 - the port's
+        await trio.lowlevel.checkpoint()
+        return []
+
+    async def count(self) -> int:
+        await trio.lowlevel.checkpoint()
+        return 0
+
     async def drop(self, ids: Sequence[str]) -> int:  # noqa: ARG002 - the port's
         await trio.lowlevel.checkpoint()
         return 0

@@ -56,7 +56,7 @@ return 1
 
 @define(eq=False)
 class RedisBooks:
-    """See `adapters.queues.books`."""
+    """See `engine.archive.Books`."""
 
     _server: RedisServer
     _keys: Keys
@@ -100,6 +100,15 @@ class RedisBooks:
     async def read(self) -> Sequence[QueueLetter]:
         entries = await self._server.ask(list[tuple[bytes, dict[bytes, bytes]]], "XRANGE", self._keys.dead, "-", "+")
         return [_letter(name.decode(), fields) for name, fields in entries]
+
+    async def newest(self, limit: int) -> Sequence[QueueLetter]:
+        entries = await self._server.ask(
+            list[tuple[bytes, dict[bytes, bytes]]], "XREVRANGE", self._keys.dead, "+", "-", "COUNT", limit
+        )
+        return [_letter(name.decode(), fields) for name, fields in entries]
+
+    async def count(self) -> int:
+        return await self._server.ask(int, "XLEN", self._keys.dead)
 
     async def drop(self, ids: Sequence[str]) -> int:
         dropped = 0

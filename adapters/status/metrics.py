@@ -98,7 +98,9 @@ def _of_stores(picture: Picture) -> Iterator[Metric]:
     yield _gauge("queue_batches", "Batches not settled; absent while the queue does not answer.", _known(queue.batches))
     yield _gauge("queue_high_watermark_batches", "Batches at which fetchers pause.", [([], queue.high_watermark)])
     yield _gauge("queue_paused", "1 while fetchers wait for room in the queue.", [([], queue.paused)])
-    yield _gauge("dead_letters", "Dead letters in the database.", _known(picture.dead_letters.count))
+    letters = picture.dead_letters
+    yield _gauge("dead_letters", "Dead letters in the database.", _known(letters.count))
+    yield _gauge("queue_dead_letters", "Whole batches in the queue's own dead letters.", _known(letters.in_queue))
     yield _gauge(
         "lookup_data_age_seconds", "Age of the oldest look-up file.", _known(picture.engine.lookup_age_seconds)
     )

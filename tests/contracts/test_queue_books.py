@@ -8,9 +8,9 @@ import pytest
 from attrs import evolve
 
 from adapters.queues import redis_books, sqlite_books
-from adapters.queues.books import Books
 from adapters.queues.memory_books import NoBooks
 from adapters.queues.sqlite import open_queue
+from engine.archive import Books
 from engine.audit import DEAD, DROPPED, QUEUED, SETTLED
 from engine.delivery import Cursor
 from engine.errors import ConfigError, UnavailableError
@@ -151,6 +151,19 @@ async def test_what_cannot_be_read_can_be_looked_at_and_dropped(world: QueueWorl
         assert await books.read() == []
 
 
+async def test_the_newest_letters_are_those_that_died_last(world: QueueWorld) -> None:
+    """Counted all, read no more than asked for, the last one first."""
+    async with world.open() as queue, open_books(world) as books:
+        assert (await books.count(), await books.newest(9)) == (0, [])
+        await queue.put(FIRST)
+        await queue.put(SECOND)
+        for number, delivery in enumerate(await queue.claim(3, 0)):
+            await queue.dead_letter(delivery, f"reason {number}")
+        assert await books.count() == 3
+        assert [letter.reason for letter in await books.newest(2)] == ["reason 2", "reason 1"]
+        assert await books.newest(9) == list(reversed(await books.read()))
+
+
 async def test_books_touch_no_lease(world: QueueWorld) -> None:
     """An engine under a name keeps what it holds while somebody reads its books."""
     async with world.open(engine_name="one") as queue:
@@ -219,3 +232,4 @@ async def test_a_queue_in_memory_has_no_books() -> None:
     books = NoBooks()
     assert (await books.receipts(None), await books.remembered_since()) == ([], {})
     assert (await books.read(), await books.drop(["1"])) == ([], 0)
+    assert (await books.newest(1), await books.count()) == ([], 0)

@@ -9,15 +9,17 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+import trio
 from attrs import evolve
 
 from engine.picture import AuditView
 from engine.stats import Snapshot
 from tests.collector import Collector, running_collector
 from tests.engine_process import EngineProcess, write_config
-from tests.integration.places import ServerPlace, SqlitePlace, configure
+from tests.integration.places import Place, ServerPlace, SqlitePlace, configure, typed
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.redis import RedisServer
 from tests.status_page import WITH_PAGE, page_of
@@ -281,6 +283,54 @@ def test_retry_needs_the_token_and_writes(collector: Collector, tmp_path: Path) 
     with closing(sqlite3.connect(tmp_path / "engine.db")) as database:
         rows = database.execute("SELECT COUNT(*) FROM botnet_communications_mirai WHERE ip = '10.0.0.1'")
         assert rows.fetchone() == (1,)
+
+
+@pytest.fixture(params=["sqlite", "servers"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """Embedded files, or private servers."""
+    if request.param == "sqlite":
+        return SqlitePlace(tmp_path)
+    redis, mariadb = request.getfixturevalue("servers")
+    return ServerPlace(tmp_path, redis, mariadb, "buried")
+
+
+async def bury_all(place: Place) -> None:
+    """Move everything that waits in the queue to its own dead letters."""
+    async with place.open_queue() as queue:
+        for delivery in await queue.claim(100, 0):
+            await queue.dead_letter(delivery, "nobody wanted it")
+
+
+def test_a_batch_that_the_queue_buried_is_retried(place: Place, collector: Collector) -> None:
+    """It is shown beside the letters of the database, and written with the token only; what nobody can read stays."""
+    environ = {**WITH_PAGE, "ENGINE_SOURCE_S1__API_KEY": "canary-key"}
+    configure(place, collector.url)
+    assert typed(place, "fetch", "--once", environ=environ).code == 0
+    trio.run(bury_all, place)
+    collector.add(map(sighting, range(2000, 2003)))
+    assert typed(place, "fetch", "--once", environ=environ).code == 0
+    place.spoil_queue()
+    with EngineProcess(place.folder, environ=environ) as engine, page_of(engine, TOKEN) as page:
+        seen = page.until(lambda seen: seen.dead_letters.in_queue == 12)
+        paths = {letter.reason: f"/api/dead-letters/{letter.id}/retry" for letter in seen.dead_letters.newest}
+        assert len(paths) == 2
+        assert page.client.post(paths["nobody wanted it"]).status_code == 403
+        assert page.metrics()["botnet_engine_queue_dead_letters"] == 12
+    environ["ENGINE_STATUS__TOKEN"] = TOKEN
+    with EngineProcess(place.folder, environ=environ) as engine, page_of(engine, TOKEN) as page:
+        letters = page.until(lambda seen: seen.dead_letters.in_queue == 12).dead_letters
+        for letter in letters.newest:
+            path = f"/api/dead-letters/{quote(str(letter.id), safe='')}/retry"  # as a browser sends it
+            for authorization in ("", "Bearer wrong"):
+                assert page.client.post(path, headers={"Authorization": authorization}).status_code == 401
+            answer = page.client.post(path)
+            code, result = (200, "accepted") if letter.reason == "nobody wanted it" else (409, "refused")
+            assert (answer.status_code, answer.json()["id"], answer.json()["result"]) == (code, letter.id, result)
+            assert page.client.post(path).status_code == (404 if code == 200 else 409)
+        page.until(lambda seen: (seen.dead_letters.in_queue, seen.dead_letters.count) == (1, 1))
+        for unknown in ("queue:77-1", "queue:", "seventeen", "-1"):
+            assert page.client.post(f"/api/dead-letters/{unknown}/retry").status_code == 404
+    assert place.rows("SELECT COUNT(*) FROM botnet_communications_mirai") == [(1000,)]
 
 
 def test_a_strangers_name_is_not_answered(collector: Collector, tmp_path: Path) -> None:
