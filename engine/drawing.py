@@ -120,9 +120,7 @@ class Drawing:
         tops = self.stats.tops
         return TopView(
             countries=[(str(code), count) for code, count in tops.countries.most() if code is not None],
-            networks=[
-                (name, count) for network, count in tops.networks.most(SHOWN + 1) if (name := _network(*network))
-            ][:SHOWN],
+            networks=[(_network(number, name) or "", count) for number, name, count in tops.most_networks(SHOWN)],
             types=self.stats.types.most_common(SHOWN),
         )
 
