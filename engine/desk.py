@@ -15,11 +15,12 @@ from engine.assembly import Connections, Feed
 from engine.drawing import Drawing
 from engine.errors import UnavailableError
 from engine.logs import Cleaner
+from engine.moments import iso
 from engine.picture import About, Health, LettersView, Limit, Picture, QueueView
 from engine.pipeline import Pipeline
 from engine.pulse import Pulse
 from engine.readiness import Readiness
-from engine.rounds import Rounds, iso
+from engine.rounds import Rounds
 from engine.second_chance import SecondChance
 from engine.settings import Settings
 from engine.stats import Stats
@@ -109,7 +110,8 @@ class Desk:
             newest=list(drawing.newest()),
             top=drawing.top(),
             dead_letters=self._rounds.letters if self._rounds else LettersView(),
-            audit=self._rounds.audit if self._rounds else None,
+            audit=self._rounds.auditing.lately if self._rounds else None,
+            whole_audit=self._rounds.auditing.whole if self._rounds else None,
             cpu=drawing.pulse.cpu,
         )
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from attrs import define
 
 from engine.bottleneck import Knobs, limiting
+from engine.moments import iso
 from engine.picture import (
     CacheView,
     CursorView,
@@ -19,7 +20,6 @@ from engine.picture import (
 )
 from engine.pipeline import Pipeline
 from engine.pulse import LATELY, MINUTE, Pulse, of_source, of_worker
-from engine.rounds import iso
 from engine.settings import Settings
 from engine.stats import STANDING_BY, SourceStats, Stats
 from engine.top import Seen

@@ -169,7 +169,11 @@ class LettersView:
 
 @frozen
 class AuditView:
-    """What was received since `since`, and what became of it, at the moment `at`."""
+    """What was received since `since`, and what became of it, at the moment `at`.
+
+    `audit` covers the last minutes of this run. `whole_audit` covers all that the queue has a receipt of and that was
+    put before `at`, where it began; it is taken rarely.
+    """
 
     received: int
     written: int
@@ -201,4 +205,5 @@ class Picture:
     top: TopView = TopView()
     dead_letters: LettersView = LettersView()
     audit: AuditView | None = None
+    whole_audit: AuditView | None = None
     cpu: float = 0.0

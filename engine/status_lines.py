@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from engine.durations import duration
-from engine.picture import Picture, SourceView, WorkerView
+from engine.picture import AuditView, Picture, SourceView, WorkerView
 from engine.printable import printable
 
 
@@ -114,10 +114,15 @@ def letters(picture: Picture) -> str:
 
 
 def audit(picture: Picture) -> str:
-    """Whether what was put lately is accounted for."""
-    found = picture.audit
-    if found is None:
+    """Whether everything is accounted for, and what was put lately."""
+    whole, lately = picture.whole_audit, picture.audit
+    if lately is None:
         return "not asked yet"
+    return audited(lately) if whole is None else f"{audited(whole)} to {whole.at}; then {audited(lately)}"
+
+
+def audited(found: AuditView) -> str:
+    """One audit."""
     verdict = "balanced" if found.balanced else f"NOT balanced, {found.missing:,} records are missing"
     return f"{verdict}: of {found.received:,} records since {found.since}"
 

@@ -12,7 +12,7 @@ from engine.dead_letters import QueueLetter
 class NoBooks:
     """No receipts, no dead letters."""
 
-    async def receipts(self, since: str | None) -> Sequence[Receipt]:  # noqa: ARG002 - the port's
+    async def receipts(self, since: str | None, until: str | None = None) -> Sequence[Receipt]:  # noqa: ARG002 - the port's
         """See `engine.audit.Receipts` and `engine.dead_letters.QueueLetters`, here and below."""
         await trio.lowlevel.checkpoint()
         return []

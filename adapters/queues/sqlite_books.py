@@ -23,9 +23,9 @@ class SqliteBooks:
 
     _file: SqliteFile
 
-    async def receipts(self, since: str | None) -> Sequence[Receipt]:
+    async def receipts(self, since: str | None, until: str | None = None) -> Sequence[Receipt]:
         """See `engine.audit.Receipts` and `engine.dead_letters.QueueLetters`, here and below."""
-        return await self._file.transact(partial(receipts, since=since))
+        return await self._file.transact(partial(receipts, since=since, until=until))
 
     async def remembered_since(self) -> Mapping[str, str]:
         return await self._file.transact(remembered_since)
@@ -43,13 +43,13 @@ class SqliteBooks:
         return await self._file.transact(partial(drop, ids=ids))
 
 
-def receipts(connection: Connection, *, since: str | None) -> list[Receipt]:
-    """All receipts, with where their batches are now."""
+def receipts(connection: Connection, *, since: str | None, until: str | None) -> list[Receipt]:
+    """The receipts of these moments, with where their batches are now."""
     rows = connection.execute(
         "SELECT r.source, r.name, r.size, r.put_at, CASE WHEN d.id IS NOT NULL THEN ? WHEN x.id IS NOT NULL THEN ?"
         " WHEN r.is_dropped THEN ? ELSE ? END FROM receipts r LEFT JOIN deliveries d ON d.id = r.delivery"
-        " LEFT JOIN dead_letters x ON x.id = r.delivery WHERE ? IS NULL OR r.put_at >= ? ORDER BY r.delivery",
-        (QUEUED, DEAD, DROPPED, SETTLED, since, since),
+        " LEFT JOIN dead_letters x ON x.id = r.delivery WHERE r.put_at >= ? AND r.put_at < ? ORDER BY r.delivery",
+        (QUEUED, DEAD, DROPPED, SETTLED, since or "", until or "a"),
     )
     return [Receipt(*row) for row in rows]
 

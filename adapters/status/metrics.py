@@ -105,8 +105,12 @@ def _of_stores(picture: Picture) -> Iterator[Metric]:
         "lookup_data_age_seconds", "Age of the oldest look-up file.", _known(picture.engine.lookup_age_seconds)
     )
     balanced, missing = (None, None) if audit is None else (audit.balanced, audit.missing)
+    whole = picture.whole_audit
+    all_balanced, all_missing = (None, None) if whole is None else (whole.balanced, whole.missing)
     yield _gauge("audit_balanced", "1 if all that was put lately is accounted for, 0 if not.", _known(balanced))
     yield _gauge("audit_missing_records", "Records put lately that nobody knows of.", _known(missing))
+    yield _gauge("whole_audit_balanced", "The same of all that the queue has receipts of.", _known(all_balanced))
+    yield _gauge("whole_audit_missing_records", "Of all of them, those that nobody knows of.", _known(all_missing))
 
 
 def _known(value: float | None) -> Labelled:

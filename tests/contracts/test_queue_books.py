@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import AbstractAsyncContextManager, closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,17 @@ async def test_every_batch_has_a_receipt(world: QueueWorld) -> None:
         await queue.ack([one])
         await queue.release([two])
         assert await states(books) == [("s:0:1-2:0", 2, SETTLED), ("s:0:3-4:1", 2, QUEUED), ("t:0:9-9:0", 1, QUEUED)]
+
+
+async def test_receipts_of_some_time(world: QueueWorld) -> None:
+    """From the one moment to before the other: each of them in one of two adjoining windows."""
+    async with world.open() as queue, open_books(world) as books:
+        await queue.put(FIRST)
+        put_at = min(receipt.put_at for receipt in await books.receipts(None))
+        later = (datetime.fromisoformat(put_at) + timedelta(seconds=2)).isoformat(" ")
+        assert len(await books.receipts(put_at, later)) == 2
+        assert await books.receipts("2020-01-01 00:00:00", put_at) == []
+        assert await books.receipts(later, "2099-01-01 00:00:00") == []
 
 
 async def test_a_reset_source_keeps_its_receipts(world: QueueWorld) -> None:

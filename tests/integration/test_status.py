@@ -174,6 +174,26 @@ def test_ready_is_tied_to_progress_with_a_locked_file(collector: Collector, tmp_
         assert page.get("/readyz").status_code == 200
 
 
+def test_the_audit_covers_what_earlier_runs_received(place: Place, collector: Collector) -> None:
+    """Everything the queue has receipts of, by windows; rows that are gone are missing, whoever wrote them."""
+    environ = {**WITH_PAGE, "ENGINE_SOURCE_S1__API_KEY": "canary-key"}
+    configure(place, collector.url)
+    assert typed(place, "run", "--once", environ=environ).code == 0
+    with EngineProcess(place.folder, environ=environ) as engine, page_of(engine) as page:
+        whole = page.until(lambda seen: seen.whole_audit is not None).whole_audit
+        assert whole is not None
+        assert evolve(whole, since="", at="") == AuditView(1001, 1000, 0, 1, 0, 0, 0, True, "", "")  # noqa: FBT003
+    ((letters,),) = place.rows("SELECT received FROM engine_ledger WHERE rejected > 0")
+    place.rows("DELETE FROM engine_ledger WHERE rejected > 0")
+    with EngineProcess(place.folder, environ=environ) as engine, page_of(engine) as page:
+        seen = page.until(lambda seen: seen.whole_audit is not None and seen.audit is not None)
+        assert seen.whole_audit is not None
+        assert seen.audit is not None
+        assert (seen.whole_audit.balanced, seen.whole_audit.missing) == (False, letters)
+        assert (seen.audit.received, seen.audit.balanced) == (0, True)
+        assert page.metrics()["botnet_engine_whole_audit_missing_records"] == letters
+
+
 def test_what_waits_at_a_source_shows_while_the_queue_is_full(collector: Collector, tmp_path: Path) -> None:
     """At most so many records, also of those that come while nothing is fetched; none once all are taken."""
     write(tmp_path, collector, queue={"batch_size": 100, "high_watermark": 2, "low_watermark": 1})
@@ -283,15 +303,6 @@ def test_retry_needs_the_token_and_writes(collector: Collector, tmp_path: Path) 
     with closing(sqlite3.connect(tmp_path / "engine.db")) as database:
         rows = database.execute("SELECT COUNT(*) FROM botnet_communications_mirai WHERE ip = '10.0.0.1'")
         assert rows.fetchone() == (1,)
-
-
-@pytest.fixture(params=["sqlite", "servers"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """Embedded files, or private servers."""
-    if request.param == "sqlite":
-        return SqlitePlace(tmp_path)
-    redis, mariadb = request.getfixturevalue("servers")
-    return ServerPlace(tmp_path, redis, mariadb, "buried")
 
 
 async def bury_all(place: Place) -> None:

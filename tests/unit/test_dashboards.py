@@ -44,6 +44,7 @@ FULL = Picture(
     sources=[SourceView("s", "waiting", CursorView(0, 1), 0, 1.0, 0, None, None, 0.0, 0, 0, SECONDS)],
     dead_letters=LettersView(0, in_queue=0),
     audit=AuditView(0, 0, 0, 0, 0, 0, 0, balanced=True, since="", at=""),
+    whole_audit=AuditView(0, 0, 0, 0, 0, 0, 0, balanced=True, since="", at=""),
 )
 
 

@@ -48,6 +48,7 @@ FULL = evolve(
     top=TopView([("AU", 3)], [], [("mirai", 3)]),
     dead_letters=LettersView(1, [LetterView(1, HOSTILE, "s", None, "2026-11-25T00:00:00Z")], 2),
     audit=AuditView(10, 7, 2, 0, 0, 0, 1, balanced=False, since="2026", at="2026"),
+    whole_audit=AuditView(99, 99, 0, 0, 0, 0, 0, balanced=True, since="2025", at="2026"),
 )
 
 
@@ -79,6 +80,7 @@ def test_an_engine_in_trouble() -> None:
         assert "NOT balanced, 1 records are missing" in text
         assert "writing 75%, idle 25%" in text
         assert "at most 1,234 behind" in text
+        assert "balanced: of 99 records since 2025 to 2026; then NOT balanced" in text
         assert "1 and 2 whole batches in the queue, the last one" in text
         assert "newest sighting 1 min 1 s old" in text
     assert status_lines.as_line(FULL).startswith(
