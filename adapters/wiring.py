@@ -14,10 +14,9 @@ from urllib.parse import unquote, urlsplit
 import trio
 from attrs import evolve
 
-from adapters.queues.books import Books
 from adapters.sinks.database import Database
 from adapters.sinks.indexes import INDEXES, mysql_statements, sqlite_statements
-from engine.archive import Archive
+from engine.archive import Archive, Books
 from engine.assembly import Connections, Feed
 from engine.capped_source import CappedSource
 from engine.ports import FileState, Lookup, Queue, SchemaUpgrade, Source

@@ -21,6 +21,7 @@ class WaitingLookup:
     chunk_size: int = 1
     generation: int = 0
     built_at: float | None = None
+    uses: Sequence[str] = ("waiting",)
 
     async def reload(self) -> bool:
         """Nothing is ever replaced."""

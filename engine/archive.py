@@ -2,11 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Protocol
 
 from attrs import frozen
 
 from engine.audit import Ledger, Receipts
-from engine.dead_letters import DeadLetters
+from engine.dead_letters import DeadLetters, QueueLetters
+
+
+class Books(Receipts, QueueLetters, Protocol):
+    """The receipts of a queue, and its own dead letters."""
 
 
 @frozen
@@ -18,5 +23,5 @@ class Archive:
 
     count_letters: Callable[[int], Awaitable[int]]
     open_letters: Callable[[], AbstractAsyncContextManager[DeadLetters]]
-    open_books: Callable[[], AbstractAsyncContextManager[Receipts]] | None
+    open_books: Callable[[], AbstractAsyncContextManager[Books]] | None
     ledger: Ledger

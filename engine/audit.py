@@ -78,8 +78,11 @@ class Counters(NamedTuple):
 class Receipts(Protocol):
     """The receipts of a queue. Each method raises UnavailableError while the server is away."""
 
-    async def receipts(self, since: str | None) -> Sequence[Receipt]:
-        """Those of batches put at or after `since`, in their order."""
+    async def receipts(self, since: str | None, until: str | None = None) -> Sequence[Receipt]:
+        """Those of batches put at or after `since`, and before `until`, in their order.
+
+        With `until`, one that was dropped later may be called settled.
+        """
         ...
 
     async def remembered_since(self) -> Mapping[str, str]:

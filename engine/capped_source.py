@@ -36,6 +36,10 @@ class CappedSource:
         """See `engine.ports.Source`, here and below."""
         return self.source.name
 
+    @property
+    def newest(self) -> int | None:
+        return self.source.newest
+
     async def fetch(self, cursor: Cursor) -> Page:
         if self._is_full or trio.current_time() >= self._look_again_at:
             await self._look()

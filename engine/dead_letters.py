@@ -125,6 +125,14 @@ class QueueLetters(Protocol):
         """All of them, the oldest first: there are few."""
         ...
 
+    async def newest(self, limit: int) -> Sequence[QueueLetter]:
+        """The `limit` that died last, the last one first."""
+        ...
+
+    async def count(self) -> int:
+        """How many there are."""
+        ...
+
     async def drop(self, ids: Sequence[str]) -> int:
         """Forget these for good, and let the source forget their records; return how many were there."""
         ...

@@ -2,9 +2,8 @@
 
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from time import process_time, time
 from urllib.parse import urlsplit
@@ -12,25 +11,24 @@ from urllib.parse import urlsplit
 import trio
 from attrs import define, field
 
-from engine.archive import Archive
-from engine.assembly import Connections, Feed, rules_of
-from engine.dead_letters import Choice, chosen
+from engine.assembly import Connections, Feed
 from engine.drawing import Drawing
-from engine.enrichment import Enrichment
 from engine.errors import UnavailableError
 from engine.logs import Cleaner
+from engine.moments import iso
 from engine.picture import About, Health, LettersView, Limit, Picture, QueueView
 from engine.pipeline import Pipeline
 from engine.pulse import Pulse
 from engine.readiness import Readiness
-from engine.retry import ACCEPTED, GONE, Outcome, Retry
-from engine.rounds import Rounds, iso
+from engine.rounds import Rounds
+from engine.second_chance import SecondChance
 from engine.settings import Settings
 from engine.stats import Stats
 from engine.status import Retried
 
 STARTING = Limit("none", "starting", "The engine waits for its servers.")
 NOT_STARTED = "waiting for the servers: queue, database and look-up are not open yet"
+NOT_OPEN = "not open yet"
 FRESH_SECONDS = 0.5
 """A picture younger than that is given again, however many ask."""
 RETRY_SECONDS = 20.0
@@ -112,7 +110,8 @@ class Desk:
             newest=list(drawing.newest()),
             top=drawing.top(),
             dead_letters=self._rounds.letters if self._rounds else LettersView(),
-            audit=self._rounds.audit if self._rounds else None,
+            audit=self._rounds.auditing.lately if self._rounds else None,
+            whole_audit=self._rounds.auditing.whole if self._rounds else None,
             cpu=drawing.pulse.cpu,
         )
 
@@ -126,8 +125,8 @@ class Desk:
             pid=os.getpid(),
             queue=_kind(self.settings.queue.url),
             database=_kind(self.settings.database.url),
-            lookup=_lookup(self.settings),
-            lookup_age_seconds=age_of(self.settings.enrichment.mmdb),
+            lookup=NOT_OPEN if self._feed is None else " + ".join(self._feed.lookup.uses) or "none",
+            lookup_age_seconds=None if self._feed is None else age_of(self._feed.lookup.built_at),
             is_stopping=self.stop.is_set(),
             cpu_seconds=round(process_time(), 3),
             memory_bytes=resident_bytes(MEMORY),
@@ -139,41 +138,25 @@ class Desk:
         self._version = self._version or version("botnet-engine")
         return self._version
 
-    async def retry(self, letter: int) -> Retried | None:
-        """Try a dead letter again, as `dead-letters retry` does; None where there is none of this number.
+    async def retry(self, letter: int | str) -> Retried | None:
+        """Try a dead letter again, as `dead-letters retry` does; None where there is none of this id.
 
-        Raises UnavailableError, also when the database takes too long.
+        Raises UnavailableError, also when a server takes too long.
         """
         archive = self._connections.archive if self._connections is not None else None
-        if self._feed is None or archive is None or self._rounds is None:
+        if self._feed is None or archive is None or self._rounds is None or self._connections is None:
             raise UnavailableError(NOT_STARTED)
+        chance = SecondChance(self.settings, archive, self._connections.open_sink, self._feed)
         with trio.move_on_after(RETRY_SECONDS):
-            outcome = await self._retry(letter, archive, self._feed)
+            retried = await chance.give(letter)
             self._rounds.letters_changed()
-            if outcome is None or outcome.result == GONE:
-                return None
-            return Retried(outcome.result == ACCEPTED, outcome.result, self._clean.text(outcome.reason))
-        raise UnavailableError("the database takes too long; whether it was written, the next look at it says")
-
-    async def _retry(self, letter: int, archive: Archive, feed: Feed) -> Outcome | None:
-        enrichment = Enrichment(feed.lookup, 1, 0.0)
-        find_facts = partial(enrichment.facts, limiter=trio.CapacityLimiter(1))
-        sources = [*self.settings.sources, *(settings for _, settings in feed.sources)]
-        rules = {source.name: rules_of(self.settings, source) for source in sources}
-        async with archive.open_letters() as letters:
-            trying = Retry(letters, find_facts, rules.get)
-            outcomes: list[Outcome] = []
-            async for step in trying.run(chosen(letters, Choice(ids=(letter,)))):
-                outcomes += step.outcomes
-        return outcomes[0] if outcomes else None
+            return retried and retried._replace(reason=self._clean.text(retried.reason))
+        raise UnavailableError("a server takes too long; whether it was written, the next look at it says")
 
 
-def age_of(files: Sequence[Path]) -> float | None:
-    """How many seconds ago the oldest of these files was written; None without files, or where one is gone."""
-    try:
-        return round(time() - min(file.stat().st_mtime for file in files), 1) if files else None
-    except OSError:
-        return None
+def age_of(built_at: float | None) -> float | None:
+    """How many seconds ago look-up data of that moment was made; None where it is not dated."""
+    return None if built_at is None else max(0.0, round(time() - built_at, 1))
 
 
 def resident_bytes(statm: Path) -> int | None:
@@ -187,8 +170,3 @@ def resident_bytes(statm: Path) -> int | None:
 def _kind(url: str) -> str:
     scheme = urlsplit(url).scheme
     return "redis" if scheme.startswith(("redis", "rediss", "unix")) else scheme
-
-
-def _lookup(settings: Settings) -> str:
-    names = [file.name for file in settings.enrichment.mmdb] + ["built-in"] * settings.enrichment.builtin
-    return " + ".join(names) or "none"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from attrs import define
 
 from engine.bottleneck import Knobs, limiting
+from engine.moments import iso
 from engine.picture import (
     CacheView,
     CursorView,
@@ -19,9 +20,8 @@ from engine.picture import (
 )
 from engine.pipeline import Pipeline
 from engine.pulse import LATELY, MINUTE, Pulse, of_source, of_worker
-from engine.rounds import iso
 from engine.settings import Settings
-from engine.stats import Stats
+from engine.stats import STANDING_BY, SourceStats, Stats
 from engine.top import Seen
 from engine.worker import Worker
 
@@ -73,7 +73,7 @@ class Drawing:
                 name=line.name,
                 state="unreachable" if outage.since is not None else stats.busy.state,
                 cursor=CursorView(stats.cursor.epoch, stats.cursor.sequence) if stats.cursor else None,
-                lag_records=None,
+                lag_records=_behind(stats, line.fetcher.source.newest),
                 lag_seconds=_age(stats.newest_seen_at),
                 debt=stats.debt,
                 last_page_at=iso(stats.last_page_at) if stats.last_page_at else None,
@@ -120,9 +120,7 @@ class Drawing:
         tops = self.stats.tops
         return TopView(
             countries=[(str(code), count) for code, count in tops.countries.most() if code is not None],
-            networks=[
-                (name, count) for network, count in tops.networks.most(SHOWN + 1) if (name := _network(*network))
-            ][:SHOWN],
+            networks=[(_network(number, name) or "", count) for number, name, count in tops.most_networks(SHOWN)],
             types=self.stats.types.most_common(SHOWN),
         )
 
@@ -136,6 +134,12 @@ def _state_of(worker: Worker, state: str) -> str:
     waits = {"writing": outages.database, "enriching": outages.lookup, "settling": outages.queue, "idle": outages.queue}
     outage = waits.get(state)
     return f"waiting for the {outage.what}" if outage is not None and outage.since is not None else state
+
+
+def _behind(stats: SourceStats, newest: int | None) -> int | None:
+    if newest is None or stats.cursor is None or stats.busy.state == STANDING_BY:
+        return None
+    return max(0, newest - stats.cursor.sequence)
 
 
 def _age(moment: str | None) -> float | None:

@@ -1,4 +1,4 @@
-"""`--since`: a time ago, or a moment of UTC. Pure."""
+"""Moments as people write them: `--since`, a time ago or a moment of UTC; and as others read them. Pure."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -25,3 +25,8 @@ def moment_of(text: str, now: datetime) -> str:
     except (ValueError, OverflowError):
         allowed = "a time ago such as 24h, 7d or 90m, or a moment of UTC such as 2026-11-23T10:00:00"
         raise ValueError(f"{text!r} is no time; allowed: {allowed}") from None
+
+
+def iso(moment: str) -> str:
+    """A moment in the form of `seen_at` as ISO 8601 with its zone."""
+    return f"{moment[:10]}T{moment[11:19]}Z"

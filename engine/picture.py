@@ -16,7 +16,8 @@ VERSION = 1
 class About:
     """Which engine this is, and what it uses of its machine.
 
-    `lookup_age_seconds` is the age of the oldest look-up file, `memory_bytes` None where the system does not say.
+    `lookup` names the look-up files in use and the built-in table, `lookup_age_seconds` is the age of the oldest file;
+    `memory_bytes` is None where the system does not say.
     """
 
     version: str
@@ -84,7 +85,10 @@ class CursorView:
 
 @frozen
 class SourceView:
-    """One source. `lag_seconds`: age of the newest sighting taken; `busy`: share of fetching and storing."""
+    """One source. `lag_records`: at most how many records it has behind the cursor; None where it does not tell.
+
+    `lag_seconds`: age of the newest sighting taken; `busy`: share of fetching and storing.
+    """
 
     name: str
     state: str
@@ -145,9 +149,9 @@ class TopView:
 
 @frozen
 class LetterView:
-    """A dead letter."""
+    """A dead letter; `id` is a number in the database, and `queue:…` for a whole batch in the queue."""
 
-    id: int
+    id: int | str
     reason: str
     source: str
     botnet_type: str | None
@@ -156,15 +160,20 @@ class LetterView:
 
 @frozen
 class LettersView:
-    """The dead letters of the database; the newest first. `count` is None until it was asked."""
+    """The dead letters, the newest first: `count` of the database, `in_queue` of the queue; None until it was asked."""
 
     count: int | None = None
     newest: Sequence[LetterView] = ()
+    in_queue: int | None = None
 
 
 @frozen
 class AuditView:
-    """What was received since `since`, and what became of it, at the moment `at`."""
+    """What was received since `since`, and what became of it, at the moment `at`.
+
+    `audit` covers the last minutes of this run. `whole_audit` covers all that the queue has a receipt of and that was
+    put before `at`, where it began; it is taken rarely.
+    """
 
     received: int
     written: int
@@ -196,4 +205,5 @@ class Picture:
     top: TopView = TopView()
     dead_letters: LettersView = LettersView()
     audit: AuditView | None = None
+    whole_audit: AuditView | None = None
     cpu: float = 0.0

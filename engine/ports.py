@@ -20,6 +20,14 @@ class Source(Protocol):
         """Unique among the sources of one queue; part of every batch's name."""
         ...
 
+    @property
+    def newest(self) -> int | None:
+        """The number of its newest record, or a higher one, as of its last answer; None where none told. Never waits.
+
+        It has at most `newest - cursor.sequence` records after the cursor of the last page.
+        """
+        ...
+
     async def fetch(self, cursor: Cursor) -> Page:
         """Bring what comes after `cursor`.
 
@@ -131,6 +139,11 @@ class Lookup(Protocol):
     @property
     def generation(self) -> int:
         """Grows when what it knows has changed: facts of an earlier generation are not remembered any longer."""
+        ...
+
+    @property
+    def uses(self) -> Sequence[str]:
+        """What it asks at present, by name, in that order: files, `built-in`. Never waits."""
         ...
 
     @property

@@ -89,6 +89,7 @@ def _foot(picture: Picture) -> Text:
     lines = (
         f"received      {status_lines.received(picture)}",
         f"queue         {status_lines.queue(picture)}    cache {status_lines.cache(picture)}",
+        f"look-up       {status_lines.lookup(picture)}",
         f"dead letters  {status_lines.letters(picture)}",
         f"audit         {status_lines.audit(picture)}",
     )

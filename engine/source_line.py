@@ -9,6 +9,7 @@ from attrs import frozen
 from engine.confirmer import Confirmer
 from engine.fetcher import Fetcher
 from engine.ownership import Ownership
+from engine.stats import STANDING_BY
 
 
 @frozen
@@ -50,5 +51,5 @@ class SourceLine:
                     nursery.cancel_scope.cancel()
                 await confirmer.settle()
             finally:
-                self.fetcher.stats.source(self.name).busy.turn("standing by")
+                self.fetcher.stats.source(self.name).busy.turn(STANDING_BY)
                 await confirmer.farewell()

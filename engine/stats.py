@@ -10,6 +10,9 @@ from engine.delivery import Batch, Cursor, Intake, Written
 from engine.sighting import Facts
 from engine.top import Tops
 
+STANDING_BY = "standing by"
+"""The state of a source that another engine fetches."""
+
 
 @frozen
 class Snapshot:
@@ -40,7 +43,7 @@ class WorkerStats:
 class SourceStats:
     """How far this run has come with one source. Times are UTC like `seen_at`; `debt` is committed, not confirmed."""
 
-    busy: Busy = field(factory=lambda: Busy("standing by"))
+    busy: Busy = field(factory=lambda: Busy(STANDING_BY))
     fetched: int = 0
     confirmed: int = 0
     cursor: Cursor | None = None

@@ -29,6 +29,6 @@ class Status(Protocol):
         """Records the database has taken, for every botnet type of this run."""
         ...
 
-    async def retry(self, letter: int) -> Retried | None:
-        """Try a dead letter again; None where there is none of this number. Raises UnavailableError."""
+    async def retry(self, letter: int | str) -> Retried | None:
+        """Try a dead letter again; None where there is none of this id. Raises UnavailableError."""
         ...

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from engine.durations import duration
-from engine.picture import Picture, SourceView, WorkerView
+from engine.picture import AuditView, Picture, SourceView, WorkerView
 from engine.printable import printable
 
 
@@ -20,6 +20,7 @@ def _lines(picture: Picture) -> Iterator[tuple[str, str]]:
     yield "records/s", f"{rate.now:,.0f} now, {rate.minute:,.0f} over a minute, {rate.hour:,.0f} over an hour"
     yield "received", received(picture)
     yield "queue", queue(picture)
+    yield "look-up", lookup(picture)
     yield "cache", cache(picture)
     yield from (("worker", worker_line(worker)) for worker in picture.workers)
     yield from (("source", source_line(source)) for source in picture.sources)
@@ -60,6 +61,12 @@ def queue(picture: Picture) -> str:
     return f"{waiting} of {picture.queue.high_watermark:,} batches{', paused' * picture.queue.paused}"
 
 
+def lookup(picture: Picture) -> str:
+    """What is asked about addresses, and how old that is."""
+    age = picture.engine.lookup_age_seconds
+    return picture.engine.lookup + ("" if age is None else f", {duration(age)} old")
+
+
 def cache(picture: Picture) -> str:
     """How full it is, and how good."""
     found = picture.cache
@@ -87,6 +94,8 @@ def source_details(source: SourceView) -> Iterator[str]:
     """What is known of a source beside its state."""
     if source.cursor is not None:
         yield f"cursor {source.cursor.epoch}:{source.cursor.sequence}"
+    if source.lag_records is not None:
+        yield f"at most {source.lag_records:,} behind" if source.lag_records else "nothing behind"
     if source.lag_seconds is not None:
         yield f"newest sighting {duration(source.lag_seconds)} old"
     if source.debt is not None:
@@ -100,14 +109,20 @@ def letters(picture: Picture) -> str:
     found = picture.dead_letters
     if found.count is None:
         return "not asked yet"
-    return f"{found.count:,}" + (f", the last one: {found.newest[0].reason}" if found.newest else "")
+    queued = f" and {found.in_queue:,} whole batches in the queue" if found.in_queue else ""
+    return f"{found.count:,}{queued}" + (f", the last one: {found.newest[0].reason}" if found.newest else "")
 
 
 def audit(picture: Picture) -> str:
-    """Whether what was put lately is accounted for."""
-    found = picture.audit
-    if found is None:
+    """Whether everything is accounted for, and what was put lately."""
+    whole, lately = picture.whole_audit, picture.audit
+    if lately is None:
         return "not asked yet"
+    return audited(lately) if whole is None else f"{audited(whole)} to {whole.at}; then {audited(lately)}"
+
+
+def audited(found: AuditView) -> str:
+    """One audit."""
     verdict = "balanced" if found.balanced else f"NOT balanced, {found.missing:,} records are missing"
     return f"{verdict}: of {found.received:,} records since {found.since}"
 

@@ -50,6 +50,11 @@ class WorldSource:
         """The records it was told to forget."""
         return [record for record in self.records if record.pulled]
 
+    @property
+    def newest(self) -> int | None:
+        """The number of the last record."""
+        return self.records[-1].sequence if self.records else None
+
     async def fetch(self, cursor: Cursor) -> Page:
         """Give what comes after the cursor, or everything when the record at the cursor is not there."""
         await self._call("fetch")
@@ -182,6 +187,7 @@ class WorldLookup:
     trouble: Trouble = no_trouble
     generation: int = 0
     built_at: float | None = None
+    uses: Sequence[str] = ()
 
     async def reload(self) -> bool:
         """Nothing is ever replaced."""

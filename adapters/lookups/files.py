@@ -24,6 +24,11 @@ class LookupFile(Protocol):
     """One open file. It lets go of the file when the last one who uses it has let go of it."""
 
     @property
+    def path(self) -> Path:
+        """Where it is."""
+        ...
+
+    @property
     def about(self) -> About:
         """What it says of itself."""
         ...

@@ -14,6 +14,7 @@ from engine.errors import ConfigError
 from engine.sighting import Facts
 
 ENDINGS: Final = (".mmdb", ".tsv")
+BUILTIN: Final = "built-in"
 
 
 class Seen(NamedTuple):
@@ -65,6 +66,11 @@ class FileLookup:
     _layers: Layers = field(factory=Layers, repr=False)
     _seen: Sequence[Seen] = ()
     _reloading: trio.Lock = field(factory=trio.Lock, repr=False)
+
+    @property
+    def uses(self) -> Sequence[str]:
+        """The files in use, and the built-in table under them."""
+        return [*(file.path.name for file in self._layers.files), *([] if self.builtin is None else [BUILTIN])]
 
     @property
     def built_at(self) -> float | None:

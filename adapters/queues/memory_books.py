@@ -12,7 +12,7 @@ from engine.dead_letters import QueueLetter
 class NoBooks:
     """No receipts, no dead letters."""
 
-    async def receipts(self, since: str | None) -> Sequence[Receipt]:  # noqa: ARG002 - the port's
+    async def receipts(self, since: str | None, until: str | None = None) -> Sequence[Receipt]:  # noqa: ARG002 - the port's
         """See `engine.audit.Receipts` and `engine.dead_letters.QueueLetters`, here and below."""
         await trio.lowlevel.checkpoint()
         return []
@@ -24,6 +24,14 @@ class NoBooks:
     async def read(self) -> Sequence[QueueLetter]:
         await trio.lowlevel.checkpoint()
         return []
+
+    async def newest(self, limit: int) -> Sequence[QueueLetter]:  # noqa: ARG002 - the port's
+        await trio.lowlevel.checkpoint()
+        return []
+
+    async def count(self) -> int:
+        await trio.lowlevel.checkpoint()
+        return 0
 
     async def drop(self, ids: Sequence[str]) -> int:  # noqa: ARG002 - the port's
         await trio.lowlevel.checkpoint()

@@ -22,7 +22,7 @@ PAGES_AT_ONCE = 100
 _STATES = {"q": QUEUED, "d": DEAD, "s": SETTLED}
 
 READ = Script("""
--- KEYS: receipts stream dead   ARGV: from-id count
+-- KEYS: receipts stream dead   ARGV: from-id to-id count
 -- returns {id, what, text, a letter for each batch: queued, dead or settled}*
 local dead, answer = {}, {}
 for _, entry in ipairs(redis.call('XRANGE', KEYS[3], '-', '+')) do
@@ -30,7 +30,7 @@ for _, entry in ipairs(redis.call('XRANGE', KEYS[3], '-', '+')) do
     if entry[2][i] == 'delivery' then dead[entry[2][i + 1]] = true end
   end
 end
-for _, entry in ipairs(redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2])) do
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[2], 'COUNT', ARGV[3])) do
   local states = {}
   if entry[2][1] == 'put' then
     for line in string.gmatch(entry[2][2], '[^\\n]+') do
@@ -56,22 +56,25 @@ return 1
 
 @define(eq=False)
 class RedisBooks:
-    """See `adapters.queues.books`."""
+    """See `engine.archive.Books`."""
 
     _server: RedisServer
     _keys: Keys
 
-    async def receipts(self, since: str | None) -> Sequence[Receipt]:
+    async def receipts(self, since: str | None, until: str | None = None) -> Sequence[Receipt]:
         """See `engine.audit.Receipts` and `engine.dead_letters.QueueLetters`, here and below."""
-        return [receipt for source in await self._sources() for receipt in await self._receipts_of(source, since)]
+        end = "+" if until is None else f"({entry_at(until)}"
+        return [receipt for source in await self._sources() for receipt in await self._receipts_of(source, since, end)]
 
-    async def _receipts_of(self, source: str, since: str | None) -> list[Receipt]:
+    async def _receipts_of(self, source: str, since: str | None, end: str) -> list[Receipt]:
         keys = [self._keys.receipts(source), self._keys.stream, self._keys.dead]
         begin = "-" if since is None else entry_at(since)
         found: list[tuple[str, Receipt]] = []
         dropped: set[str] = set()
         while True:
-            entries = await self._server.run(list[tuple[bytes, bytes, bytes, bytes]], READ, keys, begin, PAGES_AT_ONCE)
+            entries = await self._server.run(
+                list[tuple[bytes, bytes, bytes, bytes]], READ, keys, begin, end, PAGES_AT_ONCE
+            )
             for entry, what, text, states in entries:
                 if what == b"dropped":
                     dropped.add(text.decode())
@@ -100,6 +103,15 @@ class RedisBooks:
     async def read(self) -> Sequence[QueueLetter]:
         entries = await self._server.ask(list[tuple[bytes, dict[bytes, bytes]]], "XRANGE", self._keys.dead, "-", "+")
         return [_letter(name.decode(), fields) for name, fields in entries]
+
+    async def newest(self, limit: int) -> Sequence[QueueLetter]:
+        entries = await self._server.ask(
+            list[tuple[bytes, dict[bytes, bytes]]], "XREVRANGE", self._keys.dead, "+", "-", "COUNT", limit
+        )
+        return [_letter(name.decode(), fields) for name, fields in entries]
+
+    async def count(self) -> int:
+        return await self._server.ask(int, "XLEN", self._keys.dead)
 
     async def drop(self, ids: Sequence[str]) -> int:
         dropped = 0

@@ -64,6 +64,7 @@ def _commands(key: str) -> Sequence[Sequence[Argument]]:
         ("XDEL", key, _NO_ID),
         ("XLEN", key),
         ("XRANGE", key, "-", "+"),
+        ("XREVRANGE", key, "+", "-"),
         ("XREAD", "STREAMS", key, "0"),
         ("XREADGROUP", "GROUP", "engines", "-", "STREAMS", key, ">"),
         ("XCLAIM", key, "engines", "-", 0, _NO_ID),

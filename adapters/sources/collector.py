@@ -16,6 +16,7 @@ from attrs import Factory, define, field
 from adapters.sources.collector_brackets import AnswerError, NoEndError
 from adapters.sources.collector_http import CollectorOptions, Endpoint, TooMuchError, open_endpoint
 from adapters.sources.collector_json import Rows, read_carefully, read_whole
+from adapters.sources.collector_newest import Newest
 from adapters.sources.collector_numbers import numbering
 from engine.delivery import Cursor, Mark, Page
 from engine.errors import UnavailableError
@@ -65,6 +66,7 @@ class CollectorSource:
 
     endpoint: Endpoint = field(repr=False)
     size: PageSize
+    _newest: Newest = field(factory=Newest)
     _glitches: dict[Mark, int] = field(factory=dict, repr=False)
     _standstill: Cursor | None = None
     _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
@@ -73,6 +75,11 @@ class CollectorSource:
     def name(self) -> str:
         """The source's name in the settings."""
         return self.endpoint.options.name
+
+    @property
+    def newest(self) -> int | None:
+        """The number of the newest record, as far as the answers tell."""
+        return self._newest.number
 
     async def fetch(self, cursor: Cursor) -> Page:
         """Bring the page after `cursor`; after a reset, everything there is, under the next epoch."""
@@ -86,7 +93,9 @@ class CollectorSource:
 
     async def front(self) -> Mark | None:
         """The oldest record the collector still hands out; None also where it has no number."""
-        return (await self._pull(1, None)).first
+        rows = await self._pull(1, None)
+        self._newest.probe(rows.told)
+        return rows.first
 
     async def confirm(self, count: int) -> bool:
         """Tell the collector to forget its `count` oldest records, in exactly one request."""
@@ -157,6 +166,7 @@ class CollectorSource:
             pairs = zip(numbers, rows.fingerprints, strict=True)
             numbers = [None if pair in wrong else pair[0] for pair in pairs]
         found = numbering(numbers, rows.fingerprints, base)
+        self._newest.page(rows.told, found.end.sequence, len(numbers), more=more)
         self._tell_of_standstill(base, is_standstill=bool(numbers) and not found.marks)
         return Page(
             source=self.name,

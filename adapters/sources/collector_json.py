@@ -6,6 +6,7 @@ list of records cannot be delimited is refused.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from zlib import crc32
 
 import msgspec
@@ -40,10 +41,29 @@ class _Envelope(msgspec.Struct, gc=False):
     success: Scalar = True
     error: Scalar = None
     data: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
+    global_max_seq_id: msgspec.Raw = msgspec.Raw(b"null")
+    stats: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Stats(msgspec.Struct, gc=False):
+    cached_records: Scalar = None
 
 
 class _OlderEnvelope(msgspec.Struct, gc=False):
     records: list[msgspec.Raw] | msgspec.UnsetType = msgspec.UNSET
+
+
+class Told(NamedTuple):
+    """What an answer says of the whole collector, as far as it does; nothing of it can be trusted.
+
+    The number of its `newest` record, and how many it has not been told to forget.
+    """
+
+    newest: int | None = None
+    unconfirmed: int | None = None
+
+
+NOTHING_TOLD = Told()
 
 
 @frozen
@@ -54,6 +74,7 @@ class Rows:
     numbers: Sequence[int | None] = ()
     fingerprints: Sequence[int] = ()
     slices: Sequence[bytes] = ()
+    told: Told = NOTHING_TOLD
 
     @property
     def first(self) -> Mark | None:
@@ -68,11 +89,12 @@ class Rows:
 
     def without_first(self) -> "Rows":
         """All but the first row."""
-        return Rows(self.records[1:], self.numbers[1:], self.fingerprints[1:], self.slices[1:])
+        return Rows(self.records[1:], self.numbers[1:], self.fingerprints[1:], self.slices[1:], self.told)
 
 
 _read_envelope = msgspec.json.Decoder(_Envelope).decode
 _read_older_envelope = msgspec.json.Decoder(_OlderEnvelope).decode
+_read_stats = msgspec.json.Decoder(_Stats | None).decode
 _read_record = msgspec.json.Decoder(Record).decode
 _read_anything = msgspec.json.Decoder().decode
 
@@ -85,7 +107,7 @@ def read_whole(body: bytes) -> Rows | None:
     if not _is_tame(body):
         return None
     try:
-        slices = _slices(body)
+        slices, told = _slices(body)
         if len(slices) > ROW_LIMIT or max(map(len, slices), default=0) > RECORD_LIMIT:
             return None
         records = [_read_record(piece) for piece in slices]
@@ -98,15 +120,16 @@ def read_whole(body: bytes) -> Rows | None:
             return None
         numbers.append(number)
     prints = [crc32(f"{each.ip}\n{each.timestamp}\n{each.botnet_type}".encode()) for each in records]
-    return Rows(records, numbers, prints, slices)
+    return Rows(records, numbers, prints, slices, told)
 
 
 def read_carefully(body: bytes) -> Rows:
     """The rows of any answer whose list can be delimited. Raises AnswerError. May take seconds: run it in a thread."""
     slices: Sequence[bytes] | None = None
+    told = NOTHING_TOLD
     if _is_tame(body):
         try:
-            slices = _slices(body)
+            slices, told = _slices(body)
         except _BROKEN:
             slices = None
     if slices is None:
@@ -114,14 +137,14 @@ def read_carefully(body: bytes) -> Rows:
     if len(slices) > ROW_LIMIT:
         raise AnswerError(f"{len(slices)} records, more than the {ROW_LIMIT} a page may have")
     rows = [_read_alone(piece) for piece in slices]
-    return Rows([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows], slices)
+    return Rows([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows], slices, told)
 
 
 def _is_tame(body: bytes) -> bool:
     return len(body) <= _SMALL_ANSWER or body.count(b",") <= _COMMA_LIMIT
 
 
-def _slices(body: bytes) -> Sequence[bytes]:
+def _slices(body: bytes) -> tuple[Sequence[bytes], Told]:
     """The bytes of every record, where the answer is JSON. `data` and `records` are the same list: one is skipped."""
     envelope = _read_envelope(body)
     if envelope.success is not True:
@@ -131,7 +154,26 @@ def _slices(body: bytes) -> Sequence[bytes]:
         slices = _read_older_envelope(body).records
     if isinstance(slices, msgspec.UnsetType):
         raise AnswerError("neither data nor records in the answer")
-    return list(map(bytes, slices))
+    return list(map(bytes, slices)), Told(_newest(envelope.global_max_seq_id), _unconfirmed(envelope.stats))
+
+
+def _newest(told: msgspec.Raw) -> int | None:
+    try:
+        return _count(_read_anything(told))
+    except _BROKEN:
+        return None
+
+
+def _unconfirmed(told: msgspec.Raw) -> int | None:
+    try:
+        stats = _read_stats(told)
+    except _BROKEN:
+        return None
+    return None if stats is None else _count(stats.cached_records)
+
+
+def _count(number: object) -> int | None:
+    return number if type(number) is int and 0 <= number <= SEQUENCE_LIMIT else None
 
 
 def _read_alone(original: bytes) -> tuple[Record | Unreadable, int | None, int]:

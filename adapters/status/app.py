@@ -1,6 +1,7 @@
 """The routes of the status page. Nothing here waits for a store but the retry of a dead letter, and that not long."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from engine.picture import Picture
 from engine.status import Status
 
 PAGE = Path(__file__).with_name("page")
+LETTER_NUMBER = re.compile(r"[0-9]{1,18}")
 STREAMS = 32
 EVENT_SECONDS = 1.0
 CONTENT_TYPES = {
@@ -57,7 +59,7 @@ class App:
             Route("/static/{name}", self.static),
             Route("/api/status", self.picture),
             Route("/api/events", self.events),
-            Route("/api/dead-letters/{letter:int}/retry", self.retry, methods=["POST"]),
+            Route("/api/dead-letters/{letter}/retry", self.retry, methods=["POST"]),
             Route("/metrics", self.metrics),
             Route("/healthz", self.healthz),
             Route("/readyz", self.readyz),
@@ -109,15 +111,20 @@ class App:
 
     async def retry(self, request: Request) -> Response:
         """Try a dead letter again."""
-        letter = int(request.path_params["letter"])
+        letter = id_in(str(request.path_params["letter"]))
         try:
             retried = await self.status.retry(letter)
         except EngineError as error:
             return JSONResponse({"id": letter, "result": "unavailable", "reason": str(error)}, 503)
         if retried is None:
-            return JSONResponse({"id": letter, "result": "gone", "reason": "no dead letter of this number"}, 404)
+            return JSONResponse({"id": letter, "result": "gone", "reason": "no dead letter of this id"}, 404)
         answer = {"id": letter, "result": retried.result, "reason": retried.reason}
         return JSONResponse(answer, 200 if retried.is_settled else 409)
+
+
+def id_in(address: str) -> int | str:
+    """The id of a dead letter as the picture has it: the number of one in the database, or a name."""
+    return int(address) if LETTER_NUMBER.fullmatch(address) else address
 
 
 def _file(name: str) -> Response:

@@ -85,6 +85,8 @@ def _of_sources(picture: Picture) -> Iterator[Metric]:
     yield _counter("source_fetched_records_total", "Records stored in the queue, by source.", fetched, label)
     up = [([source.name], float(source.state != "unreachable")) for source in sources]
     yield _gauge("source_up", "0 while a source does not answer.", up, label)
+    waiting = [([source.name], float(source.lag_records)) for source in sources if source.lag_records is not None]
+    yield _gauge("source_lag_records", "Records at most behind the cursor.", waiting, label)
     lags = [([source.name], source.lag_seconds) for source in sources if source.lag_seconds is not None]
     yield _gauge("source_lag_seconds", "Age of the newest sighting taken.", lags, label)
     debts = [([source.name], float(source.debt)) for source in sources if source.debt is not None]
@@ -96,13 +98,19 @@ def _of_stores(picture: Picture) -> Iterator[Metric]:
     yield _gauge("queue_batches", "Batches not settled; absent while the queue does not answer.", _known(queue.batches))
     yield _gauge("queue_high_watermark_batches", "Batches at which fetchers pause.", [([], queue.high_watermark)])
     yield _gauge("queue_paused", "1 while fetchers wait for room in the queue.", [([], queue.paused)])
-    yield _gauge("dead_letters", "Dead letters in the database.", _known(picture.dead_letters.count))
+    letters = picture.dead_letters
+    yield _gauge("dead_letters", "Dead letters in the database.", _known(letters.count))
+    yield _gauge("queue_dead_letters", "Whole batches in the queue's own dead letters.", _known(letters.in_queue))
     yield _gauge(
         "lookup_data_age_seconds", "Age of the oldest look-up file.", _known(picture.engine.lookup_age_seconds)
     )
     balanced, missing = (None, None) if audit is None else (audit.balanced, audit.missing)
+    whole = picture.whole_audit
+    all_balanced, all_missing = (None, None) if whole is None else (whole.balanced, whole.missing)
     yield _gauge("audit_balanced", "1 if all that was put lately is accounted for, 0 if not.", _known(balanced))
     yield _gauge("audit_missing_records", "Records put lately that nobody knows of.", _known(missing))
+    yield _gauge("whole_audit_balanced", "The same of all that the queue has receipts of.", _known(all_balanced))
+    yield _gauge("whole_audit_missing_records", "Of all of them, those that nobody knows of.", _known(all_missing))
 
 
 def _known(value: float | None) -> Labelled:

@@ -95,6 +95,12 @@ async def test_nothing_replaced_nothing_reloaded(lookup: Lookup) -> None:
     assert (lookup.generation, await lookup.lookup(KNOWN)) == before
 
 
+async def test_what_is_asked_has_a_name(lookup: Lookup) -> None:
+    """Whoever knows anything says where from."""
+    assert lookup.uses
+    assert all(lookup.uses)
+
+
 async def test_dated_data_is_of_the_past(lookup: Lookup) -> None:
     """The age of what it knows can be asked for."""
     assert lookup.built_at is None or 0 < lookup.built_at <= time.time()

@@ -2,15 +2,16 @@
 
 import sqlite3
 from contextlib import AbstractAsyncContextManager, closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 
 from adapters.queues import redis_books, sqlite_books
-from adapters.queues.books import Books
 from adapters.queues.memory_books import NoBooks
 from adapters.queues.sqlite import open_queue
+from engine.archive import Books
 from engine.audit import DEAD, DROPPED, QUEUED, SETTLED
 from engine.delivery import Cursor
 from engine.errors import ConfigError, UnavailableError
@@ -65,6 +66,17 @@ async def test_every_batch_has_a_receipt(world: QueueWorld) -> None:
         await queue.ack([one])
         await queue.release([two])
         assert await states(books) == [("s:0:1-2:0", 2, SETTLED), ("s:0:3-4:1", 2, QUEUED), ("t:0:9-9:0", 1, QUEUED)]
+
+
+async def test_receipts_of_some_time(world: QueueWorld) -> None:
+    """From the one moment to before the other: each of them in one of two adjoining windows."""
+    async with world.open() as queue, open_books(world) as books:
+        await queue.put(FIRST)
+        put_at = min(receipt.put_at for receipt in await books.receipts(None))
+        later = (datetime.fromisoformat(put_at) + timedelta(seconds=2)).isoformat(" ")
+        assert len(await books.receipts(put_at, later)) == 2
+        assert await books.receipts("2020-01-01 00:00:00", put_at) == []
+        assert await books.receipts(later, "2099-01-01 00:00:00") == []
 
 
 async def test_a_reset_source_keeps_its_receipts(world: QueueWorld) -> None:
@@ -151,6 +163,19 @@ async def test_what_cannot_be_read_can_be_looked_at_and_dropped(world: QueueWorl
         assert await books.read() == []
 
 
+async def test_the_newest_letters_are_those_that_died_last(world: QueueWorld) -> None:
+    """Counted all, read no more than asked for, the last one first."""
+    async with world.open() as queue, open_books(world) as books:
+        assert (await books.count(), await books.newest(9)) == (0, [])
+        await queue.put(FIRST)
+        await queue.put(SECOND)
+        for number, delivery in enumerate(await queue.claim(3, 0)):
+            await queue.dead_letter(delivery, f"reason {number}")
+        assert await books.count() == 3
+        assert [letter.reason for letter in await books.newest(2)] == ["reason 2", "reason 1"]
+        assert await books.newest(9) == list(reversed(await books.read()))
+
+
 async def test_books_touch_no_lease(world: QueueWorld) -> None:
     """An engine under a name keeps what it holds while somebody reads its books."""
     async with world.open(engine_name="one") as queue:
@@ -219,3 +244,4 @@ async def test_a_queue_in_memory_has_no_books() -> None:
     books = NoBooks()
     assert (await books.receipts(None), await books.remembered_since()) == ([], {})
     assert (await books.read(), await books.drop(["1"])) == ([], 0)
+    assert (await books.newest(1), await books.count()) == ([], 0)

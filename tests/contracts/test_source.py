@@ -74,6 +74,19 @@ async def first_pages(source: Source, count: int) -> list[Page]:
     return pages
 
 
+async def test_the_newest_number_is_not_below_what_it_has(opener: Opener) -> None:
+    """Never less beyond a page than there are records, whatever else it was asked meanwhile."""
+    async with opener() as source:
+        page = await source.fetch(Cursor())
+        for _ in range(2):
+            assert page.more
+            await source.front()
+            assert source.newest is not None
+            behind = source.newest - page.end.sequence
+            page = await source.fetch(page.end)
+            assert 0 < len(page.marks) <= behind
+
+
 async def test_a_page_is_whole(opener: Opener) -> None:
     """Its parts run parallel, its marks are its numbers, its end is its last mark, it tells when it was received."""
     async with opener() as source:

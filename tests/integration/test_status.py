@@ -9,15 +9,17 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+import trio
 from attrs import evolve
 
 from engine.picture import AuditView
 from engine.stats import Snapshot
 from tests.collector import Collector, running_collector
 from tests.engine_process import EngineProcess, write_config
-from tests.integration.places import ServerPlace, SqlitePlace, configure
+from tests.integration.places import Place, ServerPlace, SqlitePlace, configure, typed
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.redis import RedisServer
 from tests.status_page import WITH_PAGE, page_of
@@ -68,6 +70,7 @@ def test_the_numbers_are_those_of_the_run(collector: Collector, tmp_path: Path) 
         assert source.cursor is not None
         assert source.cursor.sequence > 0
         assert source.lag_seconds is not None
+        assert source.lag_records == 0
         (worker,) = picture.workers
         assert (worker.name, worker.received) == ("worker-1", 1001)
         assert sum(worker.busy.values()) == pytest.approx(1, abs=0.1)
@@ -171,6 +174,45 @@ def test_ready_is_tied_to_progress_with_a_locked_file(collector: Collector, tmp_
         assert page.get("/readyz").status_code == 200
 
 
+def test_the_audit_covers_what_earlier_runs_received(place: Place, collector: Collector) -> None:
+    """Everything the queue has receipts of, by windows; rows that are gone are missing, whoever wrote them."""
+    environ = {**WITH_PAGE, "ENGINE_SOURCE_S1__API_KEY": "canary-key"}
+    configure(place, collector.url)
+    assert typed(place, "run", "--once", environ=environ).code == 0
+    with EngineProcess(place.folder, environ=environ) as engine, page_of(engine) as page:
+        whole = page.until(lambda seen: seen.whole_audit is not None).whole_audit
+        assert whole is not None
+        assert evolve(whole, since="", at="") == AuditView(1001, 1000, 0, 1, 0, 0, 0, True, "", "")  # noqa: FBT003
+    ((letters,),) = place.rows("SELECT received FROM engine_ledger WHERE rejected > 0")
+    place.rows("DELETE FROM engine_ledger WHERE rejected > 0")
+    with EngineProcess(place.folder, environ=environ) as engine, page_of(engine) as page:
+        seen = page.until(lambda seen: seen.whole_audit is not None and seen.audit is not None)
+        assert seen.whole_audit is not None
+        assert seen.audit is not None
+        assert (seen.whole_audit.balanced, seen.whole_audit.missing) == (False, letters)
+        assert (seen.audit.received, seen.audit.balanced) == (0, True)
+        assert page.metrics()["botnet_engine_whole_audit_missing_records"] == letters
+
+
+def test_what_waits_at_a_source_shows_while_the_queue_is_full(collector: Collector, tmp_path: Path) -> None:
+    """At most so many records, also of those that come while nothing is fetched; none once all are taken."""
+    write(tmp_path, collector, queue={"batch_size": 100, "high_watermark": 2, "low_watermark": 1})
+    with started(tmp_path, ENGINE_SOURCE_S1__PULL_LIMIT="100") as engine, page_of(engine) as page:
+        page.until(lambda seen: seen.totals.received == 1001 and seen.totals.confirmed > 0)
+        with closing(sqlite3.connect(tmp_path / "engine.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            collector.add(map(sighting, range(2000, 3000)))
+            (source,) = page.until(lambda seen: seen.queue.paused and bool(seen.sources[0].lag_records)).sources
+            behind = source.lag_records
+            assert behind is not None
+            assert 1000 - (source.fetched - 1001) <= behind <= 1000
+            collector.add(map(sighting, range(3000, 3500)))
+            page.until(lambda seen: seen.sources[0].lag_records == behind + 500)
+            assert page.metrics()['botnet_engine_source_lag_records{source="s1"}'] == behind + 500
+            other.execute("ROLLBACK")
+        page.until(lambda seen: seen.totals.written == 2500 and seen.sources[0].lag_records == 0)
+
+
 def test_it_answers_while_the_servers_are_away(collector: Collector, tmp_path: Path) -> None:
     """Healthy, and not ready for a reason: whoever probes does not kill an engine that waits."""
     write(tmp_path, collector, queue={"url": "redis://127.0.0.1:1/0"})
@@ -261,6 +303,45 @@ def test_retry_needs_the_token_and_writes(collector: Collector, tmp_path: Path) 
     with closing(sqlite3.connect(tmp_path / "engine.db")) as database:
         rows = database.execute("SELECT COUNT(*) FROM botnet_communications_mirai WHERE ip = '10.0.0.1'")
         assert rows.fetchone() == (1,)
+
+
+async def bury_all(place: Place) -> None:
+    """Move everything that waits in the queue to its own dead letters."""
+    async with place.open_queue() as queue:
+        for delivery in await queue.claim(100, 0):
+            await queue.dead_letter(delivery, "nobody wanted it")
+
+
+def test_a_batch_that_the_queue_buried_is_retried(place: Place, collector: Collector) -> None:
+    """It is shown beside the letters of the database, and written with the token only; what nobody can read stays."""
+    environ = {**WITH_PAGE, "ENGINE_SOURCE_S1__API_KEY": "canary-key"}
+    configure(place, collector.url)
+    assert typed(place, "fetch", "--once", environ=environ).code == 0
+    trio.run(bury_all, place)
+    collector.add(map(sighting, range(2000, 2003)))
+    assert typed(place, "fetch", "--once", environ=environ).code == 0
+    place.spoil_queue()
+    with EngineProcess(place.folder, environ=environ) as engine, page_of(engine, TOKEN) as page:
+        seen = page.until(lambda seen: seen.dead_letters.in_queue == 12)
+        paths = {letter.reason: f"/api/dead-letters/{letter.id}/retry" for letter in seen.dead_letters.newest}
+        assert len(paths) == 2
+        assert page.client.post(paths["nobody wanted it"]).status_code == 403
+        assert page.metrics()["botnet_engine_queue_dead_letters"] == 12
+    environ["ENGINE_STATUS__TOKEN"] = TOKEN
+    with EngineProcess(place.folder, environ=environ) as engine, page_of(engine, TOKEN) as page:
+        letters = page.until(lambda seen: seen.dead_letters.in_queue == 12).dead_letters
+        for letter in letters.newest:
+            path = f"/api/dead-letters/{quote(str(letter.id), safe='')}/retry"  # as a browser sends it
+            for authorization in ("", "Bearer wrong"):
+                assert page.client.post(path, headers={"Authorization": authorization}).status_code == 401
+            answer = page.client.post(path)
+            code, result = (200, "accepted") if letter.reason == "nobody wanted it" else (409, "refused")
+            assert (answer.status_code, answer.json()["id"], answer.json()["result"]) == (code, letter.id, result)
+            assert page.client.post(path).status_code == (404 if code == 200 else 409)
+        page.until(lambda seen: (seen.dead_letters.in_queue, seen.dead_letters.count) == (1, 1))
+        for unknown in ("queue:77-1", "queue:", "seventeen", "-1"):
+            assert page.client.post(f"/api/dead-letters/{unknown}/retry").status_code == 404
+    assert place.rows("SELECT COUNT(*) FROM botnet_communications_mirai") == [(1000,)]
 
 
 def test_a_strangers_name_is_not_answered(collector: Collector, tmp_path: Path) -> None:

@@ -41,9 +41,10 @@ FULL = Picture(
     limit=Limit("none", "nothing-waits", ""),
     queue=QueueView(1, 10, 5),
     workers=[WorkerView("worker-1", "idle", 0.0, 0, {}, SECONDS)],
-    sources=[SourceView("s", "waiting", CursorView(0, 1), None, 1.0, 0, None, None, 0.0, 0, 0, SECONDS)],
-    dead_letters=LettersView(0),
+    sources=[SourceView("s", "waiting", CursorView(0, 1), 0, 1.0, 0, None, None, 0.0, 0, 0, SECONDS)],
+    dead_letters=LettersView(0, in_queue=0),
     audit=AuditView(0, 0, 0, 0, 0, 0, 0, balanced=True, since="", at=""),
+    whole_audit=AuditView(0, 0, 0, 0, 0, 0, 0, balanced=True, since="", at=""),
 )
 
 

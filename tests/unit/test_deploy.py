@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from engine.cli import EXIT_CONFIG, cli
+from engine.cli_geo import geo
 from engine.settings import Settings
 from tests.readme import README
 
 DEPLOY = README.parent / "deploy"
 UNITS = ["botnet-engine.service", "botnet-engine-worker@.service"]
+GEO, TIMER = "botnet-engine-geo.service", "botnet-engine-geo.timer"
 PYTHON = "/opt/botnet-engine/bin/python"
 MOST_EXPOSED = 1.5
 """Of 10, as `systemd-analyze security` counts."""
@@ -46,7 +48,24 @@ def test_it_leaves_the_engine_the_time_to_start_and_to_stop(unit: str) -> None:
     assert int(settings["RestartPreventExitStatus"]) == EXIT_CONFIG
 
 
-@pytest.mark.parametrize("unit", UNITS)
+def test_look_up_files_are_updated_every_week() -> None:
+    """By a command that exists, as the engine's user, in its folder, and with no more rights."""
+    geo_unit, engine, timer = map(settings_of, (GEO, UNITS[0], TIMER))
+    python, _, module, group, command = geo_unit["ExecStart"].split()
+    assert (python, module) == (PYTHON, "engine")
+    assert cli.commands[group] is geo
+    assert command in geo.commands
+    assert geo_unit["Type"] == "oneshot"
+    running = {"Type", "ExecStart", "TimeoutStartSec", "Description"}
+    assert {key for key, value in geo_unit.items() if engine.get(key) != value} <= running
+    hardening = engine.keys() - running - {"WantedBy", "NotifyAccess", "ExecReload", "KillSignal"}
+    assert set(hardening - geo_unit.keys()) == {
+        "WatchdogSec", "TimeoutStopSec", "Restart", "RestartSec", "RestartPreventExitStatus"
+    }  # fmt: skip
+    assert (timer["OnCalendar"], timer["Persistent"], timer["WantedBy"]) == ("weekly", "yes", "timers.target")
+
+
+@pytest.mark.parametrize("unit", [*UNITS, GEO])
 def test_it_takes_every_right_away(unit: str) -> None:
     """No new privileges, no capabilities, a read-only system, and files for the owner only."""
     settings = settings_of(unit)
@@ -67,13 +86,13 @@ def analyze(tmp_path: Path) -> list[str]:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("systemd-analyze is not there: apt-get install systemd")
-    for unit in UNITS:
+    for unit in (*UNITS, GEO, TIMER):
         text = (DEPLOY / unit).read_text().replace(PYTHON, sys.executable)
         (tmp_path / unit).write_text(text)
     return [program]
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", [*UNITS, GEO, TIMER])
 def test_systemd_finds_nothing_wrong(unit: str, analyze: list[str], tmp_path: Path) -> None:
     """`systemd-analyze verify` is silent."""
     name = unit.replace("@.", "@1.")
@@ -83,7 +102,7 @@ def test_systemd_finds_nothing_wrong(unit: str, analyze: list[str], tmp_path: Pa
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, b""), name
 
 
-@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("unit", [*UNITS, GEO])
 def test_systemd_finds_little_exposed(unit: str, analyze: list[str], tmp_path: Path) -> None:
     """`systemd-analyze security` gives it a good mark."""
     checked = subprocess.run(

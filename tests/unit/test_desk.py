@@ -1,6 +1,7 @@
 """What a running engine says of itself, on in-memory ports and trio's clock."""
 
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -173,13 +174,18 @@ def test_memory_is_what_the_system_says(tmp_path: Path) -> None:
     assert resident_bytes(tmp_path / "gone") is None
 
 
-def test_the_age_of_files_is_that_of_the_oldest(tmp_path: Path) -> None:
-    """None without files, and where one is not there."""
-    assert age_of([]) is None
-    assert age_of([tmp_path / "gone"]) is None
-    (tmp_path / "new").touch()
-    (tmp_path / "old").touch()
-    os.utime(tmp_path / "old", (0, 0))
-    age = age_of([tmp_path / "new", tmp_path / "old"])
-    assert age is not None
-    assert age > 1_000_000_000
+async def test_what_the_lookup_uses_is_shown_once_it_is_open(autojump_clock: MockClock) -> None:
+    """Before, it is said not to be open; then what the look-up itself names, and the age of what it has."""
+    uses = ["city.mmdb", "built-in"]
+    watched = Watched(pictures, lookup=WorldLookup(built_at=time.time() - 3_600, uses=uses))
+    await watched.run()
+    first, last = watched.seen[0].engine, watched.seen[-1].engine
+    assert (first.lookup, first.lookup_age_seconds) == ("not open yet", None)
+    assert last.lookup == "city.mmdb + built-in"
+    assert last.lookup_age_seconds == pytest.approx(3_600, abs=30)
+
+
+def test_no_data_is_younger_than_now() -> None:
+    """A file of tomorrow, or of another clock, is new; what has no date has no age."""
+    assert age_of(time.time() + 1_000) == 0
+    assert age_of(None) is None

@@ -25,6 +25,7 @@ class SlowLookup:
     most_in_flight: int = 0
     generation: int = 0
     built_at: float | None = None
+    uses: Sequence[str] = ()
 
     async def reload(self) -> bool:
         """Know something else from now on."""

@@ -20,6 +20,7 @@ class Replaceable:
     """A look-up for which a test has prepared what each reload brings: an age in days, nothing, or a mistake."""
 
     built_at: float | None = None
+    uses: Sequence[str] = ()
     chunk_size: int = 1
     generation: int = 0
     coming: list[float | str | None] = field(factory=list)

@@ -42,12 +42,13 @@ FULL = evolve(
     totals=Snapshot(20, 10, 7, 2, 1, 1, 5),
     rate=Rate(1234.0, 1000.0, 900.0, [(0, 1.0), (10, 2.0)]),
     workers=[WorkerView("worker-1", "waiting for the database", 12.0, 10, {"writing": 0.75, "idle": 0.25}, {})],
-    sources=[SourceView("s", "unreachable", CursorView(1, 42), None, 61.0, 3, None, HOSTILE, 0.5, 20, 5, {})],
+    sources=[SourceView("s", "unreachable", CursorView(1, 42), 1_234, 61.0, 3, None, HOSTILE, 0.5, 20, 5, {})],
     cache=CacheView(1, 1, 2, 100, 0.5),
     newest=[SeenView("2026-11-25T00:00:00Z", "1.1.1.1", "AU", HOSTILE, "mirai", cleanup=False)],
     top=TopView([("AU", 3)], [], [("mirai", 3)]),
-    dead_letters=LettersView(1, [LetterView(1, HOSTILE, "s", None, "2026-11-25T00:00:00Z")]),
+    dead_letters=LettersView(1, [LetterView(1, HOSTILE, "s", None, "2026-11-25T00:00:00Z")], 2),
     audit=AuditView(10, 7, 2, 0, 0, 0, 1, balanced=False, since="2026", at="2026"),
+    whole_audit=AuditView(99, 99, 0, 0, 0, 0, 0, balanced=True, since="2025", at="2026"),
 )
 
 
@@ -78,6 +79,9 @@ def test_an_engine_in_trouble() -> None:
         assert "3 of 10 batches, paused" in text
         assert "NOT balanced, 1 records are missing" in text
         assert "writing 75%, idle 25%" in text
+        assert "at most 1,234 behind" in text
+        assert "balanced: of 99 records since 2025 to 2026; then NOT balanced" in text
+        assert "1 and 2 whole batches in the queue, the last one" in text
         assert "newest sighting 1 min 1 s old" in text
     assert status_lines.as_line(FULL).startswith(
         "1,234 records/s  received 10  queue 3 of 10 batches, paused  The data"

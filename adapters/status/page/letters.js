@@ -12,7 +12,7 @@ let shown = null;
 export function showLetters({ dead_letters: letters }) {
   shown = letters;
   const newest = letters?.newest ?? [];
-  text(byId("letters-count"), number(letters?.count));
+  text(byId("letters-count"), number(total(letters)));
   text(byId("letters-empty"), phrase(letters ? "no_letters" : "letters_unknown"));
   rows(byId("letters"), newest, [
     ["reason", (cell, letter) => foreign(cell, letter.reason)],
@@ -22,6 +22,12 @@ export function showLetters({ dead_letters: letters }) {
     ["retry", showButton, "action"],
   ]);
   orEmpty(byId("letters"), newest);
+}
+
+// Those of the database and of the queue; null before either was asked.
+function total(letters) {
+  const known = [letters?.count, letters?.in_queue].filter((count) => count !== null && count !== undefined);
+  return known.length ? known.reduce((sum, count) => sum + count, 0) : null;
 }
 
 function showButton(cell, letter) {

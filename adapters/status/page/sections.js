@@ -103,14 +103,22 @@ export function showCache({ cache, engine }) {
   text(byId("cache-age"), age === null ? "" : phrase("lookup_age", { age: duration(age) }));
 }
 
-export function showAudit({ audit }) {
-  const verdict = audit === null ? "no_audit" : audit.balanced ? "balanced" : "unbalanced";
+// The figures are those of everything, once that has been looked at; the verdict is that of the last minutes, too.
+export function showAudit({ audit: lately, whole_audit: whole }) {
+  const audit = whole ?? lately;
+  const good = [whole, lately].every((each) => each === null || each.balanced);
+  const verdict = audit === null ? "no_audit" : good ? "balanced" : "unbalanced";
   const names = ["received", "written", "duplicates", "rejected", "queued", "missing"];
   text(byId("audit-verdict"), phrase(verdict));
   byId("audit-verdict").dataset.verdict = verdict;
   pairs(byId("audit-sum"), audit === null ? [] : names.map((name) => [phrase(`audit_${name}`), number(audit[name])]));
-  const times = audit && { since: moment(audit.since), at: moment(audit.at) };
-  text(byId("audit-at"), audit === null ? "" : phrase("audited", times));
+  const said = [whole && phrase("audited", covered(whole)), lately && phrase("audited_lately", covered(lately))];
+  text(byId("audit-at"), said.filter(Boolean).join(" "));
+}
+
+function covered(audit) {
+  const verdict = phrase(audit.balanced ? "balanced" : "unbalanced");
+  return { verdict, records: number(audit.received), since: moment(audit.since), at: moment(audit.at) };
 }
 
 export function showWorkers({ workers, cpu }) {
@@ -175,9 +183,13 @@ function place({ epoch, sequence }) {
   return phrase("cursor_value", { epoch, sequence: number(sequence) });
 }
 
+function lagRecords(records) {
+  return records === 0 ? phrase("lag_nothing") : phrase("lag_records", { records: number(records) });
+}
+
 function sourceFacts(source) {
   const behind = [
-    source.lag_records === null ? null : phrase("lag_records", { records: number(source.lag_records) }),
+    source.lag_records === null ? null : lagRecords(source.lag_records),
     source.lag_seconds === null ? null : phrase("lag_age", { age: duration(source.lag_seconds) }),
   ].filter((part) => part !== null);
   return [

@@ -135,6 +135,11 @@ class CollectorLink:
         """The source's name."""
         return self.collector.name
 
+    @property
+    def newest(self) -> int | None:
+        """It does not tell."""
+        return None
+
     async def fetch(self, cursor: Cursor) -> Page:
         """Pull what follows the sentinel, the record at the cursor; all there is when that is not there."""
         if cursor.sequence == 0:

@@ -82,6 +82,7 @@ class LookupLink:
     chunk_size: int = 100
     generation: int = 0
     built_at: float | None = None
+    uses: Sequence[str] = ()
 
     async def reload(self) -> bool:
         return False

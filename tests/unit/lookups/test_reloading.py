@@ -60,10 +60,12 @@ async def test_a_folder_fills_and_empties(tmp_path: Path) -> None:
     write_tsv(tmp_path / "geo" / "c.tsv", [("8.8.8.0", "8.8.8.255", 15169, "US", "GOOGLE")])
     assert await lookup.reload()
     assert (await lookup.lookup([IP]))[IP][2:7] == ("Osaka Prefecture", "Osaka", "Europe", "GOOGLE", 15169)
+    assert lookup.uses == ["a.mmdb", "b.mmdb", "c.tsv"]
     for path in (tmp_path / "geo").iterdir():
         path.unlink()
     assert await lookup.reload()
     assert await city(lookup) is None
+    assert lookup.uses == []
 
 
 async def test_named_files_win_over_the_folder(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.sources.collector_brackets import TOKEN_LIMIT, AnswerError
-from adapters.sources.collector_json import RECORD_LIMIT, Record, Rows, read_carefully, read_whole, shown
+from adapters.sources.collector_json import RECORD_LIMIT, Record, Rows, Told, read_carefully, read_whole, shown
 from engine.delivery import Unreadable
 
 GOOD = '{{"ip": "8.8.8.{0}", "timestamp": "2026-11-20T00:00:01", "botnet_type": "ramnit", "seq_id": {0}}}'
@@ -227,3 +227,26 @@ def test_what_the_other_side_said_is_fit_for_a_log(said: str | bytes, limit: int
     assert len(text) <= limit + 1
     assert text.rstrip("…").isascii()
     assert text.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b'"global_max_seq_id": 12, "stats": {"cached_records": 7, "cache_full": false}', Told(12, 7)),
+        (b'"global_max_seq_id": 0, "stats": {}', Told(0, None)),
+        (b'"max_seq_id": 12', Told()),
+        (b'"global_max_seq_id": 1e9, "stats": {"cached_records": -1}', Told()),
+        (b'"global_max_seq_id": 99999999999999999999999, "stats": {"cached_records": true}', Told()),
+        (b'"global_max_seq_id": [12], "stats": [7]', Told()),
+        (b'"global_max_seq_id": {"a": {}}, "stats": {"cached_records": {}}', Told()),
+        (b'"global_max_seq_id": null, "stats": null', Told()),
+        (b'"global_max_seq_id": "\\ud800", "stats": "\xff"', Told()),
+    ],
+)
+@pytest.mark.parametrize("record", [good(1), b"{}"], ids=["whole", "carefully"])
+def test_what_it_says_of_the_whole_collector(said: bytes, told: Told, record: bytes) -> None:
+    """Whole numbers that may be; whatever else stands there costs no record."""
+    rows = read(b'{"success": true, "data": [%b], %b}' % (record, said))
+    assert len(rows.records) == 1
+    assert rows.told == told
+    assert rows.without_first().told == told
