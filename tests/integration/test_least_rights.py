@@ -139,7 +139,9 @@ def test_connect_names_the_missing_right_of_mysql(connect: Callable[..., Ended],
     assert connect(*types).code == 0
 
 
-@pytest.mark.parametrize("right", ["+xadd", "+hset", "+hkeys", "+evalsha", "+zrevrangebyscore", "+xgroup", "~{botnet:*}*"])
+@pytest.mark.parametrize(
+    "right", ["+xadd", "+hset", "+hkeys", "+evalsha", "+zrevrangebyscore", "+xgroup", "~{botnet:*}*"]
+)
 def test_connect_names_the_missing_right_of_redis(connect: Callable[..., Ended], servers: Servers, right: str) -> None:
     """One line with the ACL, and exit code 78; it is the line that mends it."""
     with servers.redis.connect() as client:
@@ -182,7 +184,9 @@ def test_connect_finds_a_database_number_that_redis_does_not_have(
     connect: Callable[..., Ended], servers: Servers
 ) -> None:
     """It is no good queue: 78, as at a start."""
-    ended = connect("--set", f"queue.url={servers.redis.url.replace('://', '://engine:password@').replace('/0', '/99')}")
+    ended = connect(
+        "--set", f"queue.url={servers.redis.url.replace('://', '://engine:password@').replace('/0', '/99')}"
+    )
     assert ended.code == 78
     assert "queue: wrong: queue.url: Redis refuses: DB index is out of range" in ended.output
 
