@@ -30,7 +30,7 @@ from engine.progress import progress
 from engine.run import Mode, Progress, Run
 from engine.service_manager import ServiceManager
 from engine.settings import Settings, commented_config, require
-from engine.shutdown import RELOAD, SIGNALS
+from engine.shutdown import SIGNALS, hold_reloads
 from engine.stats import Snapshot
 
 EXIT_UNAVAILABLE = 69
@@ -40,6 +40,9 @@ EXIT_INTERRUPTED = 130
 
 GARBAGE_THRESHOLD = 100_000
 """Records come by the ten thousand and go again: counting up to the usual 700 takes a fifth of the time."""
+
+RUNS = ("run", "fetch", "worker")
+"""The commands that a hangup does not end."""
 
 DEMO_BANNER = """\
 DEMO: nothing is configured here, so a collector of our own on loopback invents sightings, and they go into
@@ -66,11 +69,14 @@ def run_options(command: Command) -> Command:
 
 
 @click.group(cls=DefaultToRun, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Bring botnet sightings from sinkhole collectors into a database: nothing lost, counted once.
 
     Without a command: run. With nothing configured: the demo.
     """
+    if context.invoked_subcommand not in RUNS:
+        hold_reloads(held=False)
 
 
 cli.add_command(check)
@@ -171,7 +177,7 @@ def _run_to_its_end(one_run: Run) -> int:
     one_run.serve = None if settings.status.address == "0" else wiring.serve_status
     gc.freeze()  # what was imported stays: it need not be looked through again and again
     gc.set_threshold(GARBAGE_THRESHOLD)
-    signal.signal(RELOAD, signal.SIG_IGN)  # what comes when the run no longer listens shall not end it
+    hold_reloads(held=True)  # but while the run listens
     code = trio.run(one_run.main)
     for number in SIGNALS:  # the run is over: what comes now shall not cut off its account
         signal.signal(number, signal.SIG_IGN)

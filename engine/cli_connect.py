@@ -8,6 +8,7 @@ import trio
 
 from adapters import wiring
 from engine.errors import ConfigError, RefusedError, UnavailableError
+from engine.logs import check_file
 from engine.settings import Settings, SourceSettings
 
 EXIT_UNAVAILABLE = 69
@@ -28,6 +29,8 @@ async def try_everything(settings: Settings) -> int:
         nursery.start_soon(attempt, "queue", partial(wiring.check_queue, settings))
         nursery.start_soon(attempt, "database", partial(wiring.check_database, settings))
         nursery.start_soon(attempt, "look-up", partial(_look_up, settings))
+        if settings.log.file:
+            nursery.start_soon(attempt, "log file", partial(_log_file, settings))
         for source in settings.enabled_sources:
             nursery.start_soon(attempt, f"source {source.name}", partial(_front, source))
     return max(codes)
@@ -59,4 +62,9 @@ async def _front(source: SourceSettings) -> Findings:
 
 async def _look_up(settings: Settings) -> Findings:
     await wiring.open_lookup(settings).lookup(["8.8.8.8"])
+    return [], []
+
+
+async def _log_file(settings: Settings) -> Findings:
+    check_file(settings.log)
     return [], []

@@ -1,5 +1,6 @@
 """Log lines: readable or JSON on standard error, and in a rotated file; nothing secret, nothing forged."""
 
+import errno
 import logging
 import os
 import sys
@@ -138,7 +139,23 @@ def _file_handler(settings: LogSettings) -> RotatingFileHandler:
         path.parent.mkdir(parents=True, exist_ok=True)
         return _PrivateFile(path, maxBytes=settings.file_size_limit, backupCount=settings.backup_count)
     except OSError as error:
-        raise ConfigError(
-            f"log.file = {settings.file!r}: cannot be written: {error.strerror}; "
-            'allowed: a file in a folder we may write to, or "" for none'
-        ) from None
+        raise _unwritable(settings, error.errno or 0) from None
+
+
+def check_file(settings: LogSettings) -> None:
+    """Raise ConfigError where the log file cannot be written; make nothing, for another user may run the engine."""
+    path = Path(settings.file)
+    there = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if path.is_dir():
+        raise _unwritable(settings, errno.EISDIR)
+    if there != path and not there.is_dir():
+        raise _unwritable(settings, errno.ENOTDIR)
+    if not os.access(there, os.W_OK):
+        raise _unwritable(settings, errno.EACCES)
+
+
+def _unwritable(settings: LogSettings, code: int) -> ConfigError:
+    return ConfigError(
+        f"log.file = {settings.file!r}: cannot be written: {os.strerror(code)}; "
+        'allowed: a file in a folder we may write to, or "" for none'
+    )

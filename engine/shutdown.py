@@ -36,7 +36,7 @@ async def listen(
     """
     log = structlog.get_logger()
     terminals = _terminals()
-    with trio.open_signal_receiver(*SIGNALS, RELOAD) as received, _last_resort(grace_seconds):
+    with trio.open_signal_receiver(*SIGNALS, RELOAD) as received, _reloads_heard(), _last_resort(grace_seconds):
         task_status.started()
         is_stopping = False
         async for number in received:
@@ -50,6 +50,21 @@ async def listen(
                 is_stopping = True
                 log.info("stopping, finishing what is in hand", signal=name, grace_seconds=grace_seconds)
                 soft_stop()
+
+
+def hold_reloads(*, held: bool) -> None:
+    """Let hangups wait, or come: what has come meanwhile comes then, once."""
+    signal.pthread_sigmask(signal.SIG_BLOCK if held else signal.SIG_UNBLOCK, {RELOAD})
+
+
+@contextmanager
+def _reloads_heard() -> Iterator[None]:
+    """Inside, hangups come; outside they would end the process, so they wait."""
+    hold_reloads(held=False)
+    try:
+        yield
+    finally:
+        hold_reloads(held=True)
 
 
 def _terminals() -> list[int]:

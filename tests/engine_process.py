@@ -78,6 +78,13 @@ class EngineProcess:
         return self._running.poll() is None
 
     @property
+    def holds_hangups(self) -> bool:
+        """Whether SIGHUP is held back at present."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        blocked = next(int(line.split()[1], 16) for line in lines if line.startswith("SigBlk:"))
+        return bool(blocked & 1 << signal.SIGHUP - 1)
+
+    @property
     def output(self) -> str:
         """What this start wrote to standard output so far."""
         return self._path("out").read_text()

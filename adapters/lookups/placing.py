@@ -42,10 +42,13 @@ def open_places() -> Iterator[Places]:
         yield Places(stack)
 
 
-def place(new: Path, target: Path) -> None:
-    """Put a complete file in the target's place. At any instant either the old or the new one is there, whole."""
+def place(new: Path, target: Path, *, is_kept: bool) -> None:
+    """Put a complete file in the target's place. At any instant either the old or the new one is there, whole.
+
+    What was there is kept as the previous one, or, where it is of no use, is not.
+    """
     _write_through(new)
-    if target.exists():
+    if is_kept:
         keep(target)
     new.replace(target)
     _write_through(target.parent)

@@ -34,13 +34,15 @@ class Names:
     folder: Path | None = None
 
     def paths(self) -> Sequence[Path]:
-        """In the order in which they are asked: as they are named, or sorted by name."""
+        """In the order in which they are asked: as they are named, or sorted by name. Raises ConfigError."""
         if self.named or self.folder is None:
             return self.named
         try:
             return sorted(path for path in self.folder.iterdir() if path.suffix in ENDINGS and path.name[0] != ".")
-        except OSError:  # there is no such folder (yet)
+        except FileNotFoundError:  # there is no such folder (yet)
             return ()
+        except OSError as error:
+            raise self.refusal(self.folder, f"cannot be read: {error.strerror}") from None
 
     def seen(self) -> Sequence[Seen]:
         """The files as they are now; cheap."""

@@ -73,7 +73,7 @@ class Update:
         geo = self.settings.geo
         target = self._target(edition.name)
         packed, new = self.places.beside(target, "part"), self.places.beside(target, "new")
-        since = target.stat().st_mtime if target.exists() and not self.force else None
+        since = target.stat().st_mtime if _in_place(target) is not None and not self.force else None
         for url in urls_of(edition, geo.base_url or PROVIDERS[geo.provider].base_url, datetime.now(UTC).date()):
             self.say(f"{target}: from {url.partition('?')[0]}")
             answer = await downloader.download(url, access, since, packed)
@@ -110,7 +110,7 @@ class Update:
     def _place(self, candidates: Sequence[Candidate]) -> Sequence[Path]:
         changed = [candidate for candidate in candidates if self._is_news(candidate)]
         for new, target, _ in changed:
-            place(new, target)
+            place(new, target, is_kept=_in_place(target) is not None)
         return [candidate.target for candidate in changed]
 
     def _is_news(self, candidate: Candidate) -> bool:

@@ -1,5 +1,6 @@
 """Which rights the Redis user of the queue lacks: found out by asking for each command, of a key that is not there."""
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +13,7 @@ from adapters.queues.redis_errors import is_about_rights, refusals_as_config_err
 from adapters.queues.redis_keys import Keys
 from engine.errors import UnavailableError
 
+_KEYS_WITHHELD = re.compile(r"permissions to access .*\bkeys?\b")
 _NO_ID, _NO_SCRIPT = "0-1", "0" * 40
 
 
@@ -38,12 +40,14 @@ async def _lacking(server: RedisServer, key: str) -> AsyncIterator[str]:
         except UnavailableError as error:
             if not is_about_rights(error.__cause__) or isinstance(error.__cause__, AuthenticationError):
                 raise
-            if "key" in str(error.__cause__):
+            if _KEYS_WITHHELD.search(str(error.__cause__)):
                 yield "~{botnet:*}*"
                 return  # it would be said of every command
             yield f"+{str(command[0]).lower()}"
         except RedisError:
-            pass  # there is no such group, or key: it may be asked
+            if command == _commands(key)[0]:
+                raise  # that is about the connection: there is nothing wrong with the question
+            # there is no such group, or key: it may be asked
 
 
 def _commands(key: str) -> Sequence[Sequence[Argument]]:

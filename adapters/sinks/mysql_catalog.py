@@ -85,7 +85,8 @@ def table_names(wire: Wire) -> set[str]:
 
 def botnet_types(wire: Wire) -> list[str]:
     """The types that have a table of communications, by name; whatever else begins like one is somebody else's."""
-    tables = wire.rows(_tables_like(COMMUNICATIONS_PREFIX.replace("_", r"\_") + "%"))
+    like = _tables_like(COMMUNICATIONS_PREFIX.replace("_", r"\_") + "%")
+    tables = wire.rows(f"{like} AND TABLE_TYPE NOT IN ('VIEW', 'SEQUENCE')")
     names = (str(name).removeprefix(COMMUNICATIONS_PREFIX) for (name,) in tables)
     return sorted(filter(is_botnet_type, names))
 

@@ -134,6 +134,11 @@ def _read(wire: Wire, name: str) -> OldTable | None:
         "SELECT COLUMN_NAME, COLLATION_NAME FROM information_schema.COLUMNS "
         f"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{name}' AND COLLATION_NAME IS NOT NULL"
     )
+    cramped = wire.rows(
+        "SELECT DISTINCT COLUMN_NAME FROM information_schema.STATISTICS JOIN information_schema.TABLES "
+        f"USING (TABLE_SCHEMA, TABLE_NAME) WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{name}' "
+        "AND ROW_FORMAT IN ('Compact', 'Redundant') AND SUB_PART IS NULL"
+    )
     tied = wire.rows(
         "SELECT COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE "
         f"WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{name}' AND REFERENCED_TABLE_NAME IS NOT NULL "
@@ -145,6 +150,7 @@ def _read(wire: Wire, name: str) -> OldTable | None:
         shown=str(shown),
         collations={str(column): str(collation) for column, collation in collations},
         tied={str(column) for (column,) in tied},
+        cramped={str(column) for (column,) in cramped},
     )
 
 

@@ -16,12 +16,16 @@ from engine.errors import ConfigError
 
 _ADDRESS = "VARCHAR(45) CHARACTER SET ascii COLLATE ascii_bin"
 _SHOWN = re.compile(
-    r"^\s+`(?P<name>\w+)` (?P<type>\w+(?:\(\d+\))?(?: unsigned)?)"
+    r"^\s+`(?P<name>\w+)` (?P<type>\w+(?:\((?:\d+|'(?:[^']|'')*'(?:,'(?:[^']|'')*')*)\))?(?: unsigned)?)"
     r"(?: CHARACTER SET \w+)?(?: COLLATE \w+)?(?P<rest>.*?),?$",
     re.MULTILINE,
 )
 _NEW = re.compile(r"^  (?P<name>[a-z_]+) (?P<definition>[A-Z].*?),?$", re.MULTILINE)
 _VARCHAR = re.compile(r"VARCHAR\(\d+\)")
+_WORDS = re.compile(r"(?:enum|set)\(")
+_BYTES = re.compile(r"\w*(?:binary|blob)\b")
+_CRAMPED_SIZE = 767 // 4
+"""So many characters go into an index of a table in one of the first two row formats of InnoDB."""
 _IDS = ("id", "node_id")
 """Every write takes some, of which not all are used: 2,147,483,647 do not last for ever."""
 _INT = re.compile(r"(?:tiny|small|medium)?int\b")
@@ -39,13 +43,15 @@ class Shown(NamedTuple):
 class OldTable:
     """A table as it is in the server.
 
-    `collations` are those of its text columns; `tied` are the columns of a foreign key, which no server alters.
+    `collations` are those of its text columns; `tied` are the columns of a foreign key, which no server alters;
+    `cramped` are those of an index, where the row format is one of the first two of InnoDB.
     """
 
     table: Table
     shown: str
     collations: Mapping[str, str]
     tied: Collection[str] = ()
+    cramped: Collection[str] = ()
 
 
 class Change(NamedTuple):
@@ -84,13 +90,18 @@ def change_of_communications(botnet_type: str, old: OldTable | None, known: Coll
 def _change(
     old: OldTable, needed: Sequence[str], making: str, key: tuple[str, ...], known: Collection[str]
 ) -> Change | None:
+    if not old.shown.startswith("CREATE TABLE"):
+        raise ConfigError(f"{old.table.name} is no table of rows: it is of no layout that can be upgraded")
     missing = [name for name in needed if name not in old.table.columns]
     if missing:
         raise ConfigError(
             f"table {old.table.name} lacks the columns {', '.join(missing)}: it is of no layout that can be upgraded"
         )
     clauses = [] if old.table.engine == "InnoDB" else ["ENGINE = InnoDB"]
-    clauses += _columns(old, making, known)
+    columns = list(_columns(old, making, known))
+    wide = {f"MODIFY {name} " for name in old.cramped if TEXT_WIDTHS.get(name, 0) > _CRAMPED_SIZE}
+    clauses += ["ROW_FORMAT = DYNAMIC"] if any(clause.startswith(tuple(wide)) for clause in columns) else []
+    clauses += columns
     keys = [] if key in old.table.unique_keys.values() else [key]
     clauses += [f"ADD UNIQUE KEY unique_{'_'.join(each)} ({', '.join(each)})" for each in keys]
     return Change(old.table.name, clauses, keys) if clauses else None
@@ -102,7 +113,7 @@ def _columns(old: OldTable, making: str, known: Collection[str]) -> Iterator[str
         name, definition = found["name"], found["definition"]
         if name not in old.table.columns:
             yield f"ADD COLUMN {name} {_added(definition)}"
-        elif "GENERATED" not in shown[name].rest and name not in old.tied:
+        elif not shown[name].rest.startswith(" GENERATED ") and name not in old.tied:
             yield from _modified(old, old.table.columns[name], shown[name], known)
 
 
@@ -118,9 +129,10 @@ def _modified(old: OldTable, column: Column, shown: Shown, known: Collection[str
     if name == "ip":
         if column.is_narrow or collation != "ascii_bin":
             yield f"MODIFY ip {_ADDRESS}{shown.rest}"
-    elif column.is_narrow:
-        wanted = TEXT_WIDTHS[name]
-        wide = f"VARCHAR({wanted})" if (column.length or 0) < wanted else shown.type
+    elif column.is_narrow and not _BYTES.match(shown.type):
+        wanted, length = TEXT_WIDTHS[name], column.length or 0
+        is_to_be_text = length < wanted or _WORDS.match(shown.type)
+        wide = f"VARCHAR({max(wanted, length)})" if is_to_be_text else shown.type
         yield f"MODIFY {name} {wide} CHARACTER SET utf8mb4 COLLATE {_wide_collation(collation, known)}{shown.rest}"
     elif name == "asn" and _SIGNED.fullmatch(shown.type):
         yield f"MODIFY asn INT UNSIGNED{shown.rest}"

@@ -209,6 +209,29 @@ def test_a_truncated_file_that_opens(place: Place) -> None:
     assert "geo/x.mmdb: refused: not a usable MMDB file" in errors
 
 
+def test_a_file_that_would_crash_the_fast_reader(place: Place) -> None:
+    """A number where the name of a field stands: refused like any other damage."""
+    content = place.file(CITIES, "X")
+    (place.folder / "x.mmdb").write_bytes(content.replace(b"\x49continent", b"\xa1continent"))
+    code, _, errors = place.run("update", "--from", "x.mmdb", "--force")
+    assert (code, errors.startswith("geo/x.mmdb: refused: not a usable MMDB file")) == (1, True)
+
+
+def test_a_damaged_file_in_use_is_replaced(place: Place) -> None:
+    """Also by a file that is older than the damage; the last good one stays the previous one."""
+    changed = formatdate(time.time() - 2 * DAY, usegmt=True)
+    for days_old in (31, 5):
+        place.serve_both(days_old=days_old)
+        for path, served in place.mirror.files.items():
+            place.mirror.files[path] = served._replace(headers={"Last_Modified": changed})
+        assert place.run("update", "--force")[0] == 0
+    good = place.there()
+    (place.folder / "geo" / CITY).write_bytes(b"garbage")
+    code, output, errors = place.run("update")
+    assert (code, output.count("in use from now on"), errors) == (0, 1, "")
+    assert place.there() == good
+
+
 def test_what_force_is_for(place: Place) -> None:
     """An older, a much smaller and a strange file are refused, each with its reason, unless they are wanted."""
     many = {**CITIES, **{f"8.{second}.0.0/16": mmdb.FLAT_CITY for second in range(9, 250, 2)}}

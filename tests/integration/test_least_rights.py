@@ -112,7 +112,7 @@ def test_connect_finds_that_the_rights_of_the_readme_are_enough(
     ended = connect()
     assert (ended.code, ended.errors) == (0, "")
     assert {line for line in ended.output.splitlines() if "warning" not in line and ": good" in line} == {
-        "queue: good", "database: good", "look-up: good", "source one: good"
+        "queue: good", "database: good", "look-up: good", "log file: good", "source one: good"
     }  # fmt: skip
     assert ended.output.endswith("configuration is good\n")
     with servers.redis.connect() as client:
@@ -139,7 +139,9 @@ def test_connect_names_the_missing_right_of_mysql(connect: Callable[..., Ended],
     assert connect(*types).code == 0
 
 
-@pytest.mark.parametrize("right", ["+xadd", "+hset", "+evalsha", "+zrevrangebyscore", "+xgroup", "~{botnet:*}*"])
+@pytest.mark.parametrize(
+    "right", ["+xadd", "+hset", "+hkeys", "+evalsha", "+zrevrangebyscore", "+xgroup", "~{botnet:*}*"]
+)
 def test_connect_names_the_missing_right_of_redis(connect: Callable[..., Ended], servers: Servers, right: str) -> None:
     """One line with the ACL, and exit code 78; it is the line that mends it."""
     with servers.redis.connect() as client:
@@ -176,3 +178,35 @@ def test_connect_tells_who_is_away_from_what_is_wrong(
     missing = connect("--set", "enrichment.mmdb=engine.toml")
     assert missing.code == 78
     assert "look-up: wrong: enrichment.mmdb" in missing.output
+
+
+def test_connect_finds_a_database_number_that_redis_does_not_have(
+    connect: Callable[..., Ended], servers: Servers
+) -> None:
+    """It is no good queue: 78, as at a start."""
+    ended = connect(
+        "--set", f"queue.url={servers.redis.url.replace('://', '://engine:password@').replace('/0', '/99')}"
+    )
+    assert ended.code == 78
+    assert "queue: wrong: queue.url: Redis refuses: DB index is out of range" in ended.output
+
+
+@pytest.mark.parametrize(
+    ("setting", "wrong"),
+    [
+        ("log.file=engine.toml/x.log", "log file: wrong: log.file = 'engine.toml/x.log': cannot be written: Not a dir"),
+        ("log.file=.", "log file: wrong: log.file = '.': cannot be written: Is a directory"),
+        ("lookup.folder=engine.toml", "look-up: wrong: lookup.folder = 'engine.toml': cannot be read: Not a directory"),
+    ],
+)
+def test_connect_tries_files_without_making_them(
+    connect: Callable[..., Ended], tmp_path: Path, setting: str, wrong: str
+) -> None:
+    """What a start could not write or read is found; what it could is not made, for another user may run the engine."""
+    fine = connect("--set", "log.file=later/x.log")
+    assert fine.code == 0
+    assert "log file: good" in fine.output
+    assert not (tmp_path / "later").exists()
+    ended = connect("--set", setting)
+    assert ended.code == 78
+    assert wrong in ended.output

@@ -172,6 +172,41 @@ def test_twenty_hangups_in_a_row_lose_nothing(load: Load) -> None:
     assert load.differences() == []
 
 
+def test_hangups_while_the_engine_starts(load: Load) -> None:
+    """Whenever they come, before anything is read or after: they do not end it, and what is new by then is applied.
+
+    An engine that stands still, and has not even loaded its program, reads the configuration once more when it runs.
+    """
+    load.configure("a", workers=1)
+    with EngineProcess(load.folder) as engine:
+        while not engine.holds_hangups:
+            assert engine.is_running
+        engine.send(signal.SIGSTOP)
+        engine.send(signal.SIGHUP)
+        load.configure("a", "b", workers=2)
+        engine.send(signal.SIGCONT)
+        engine.wait_for("configuration applied")
+        engine.wait_for(r"starting.*workers=2")
+        engine.send(signal.SIGTERM)
+        assert engine.wait(GRACE_SECONDS + 1) == 0
+    load.finish()
+    assert load.differences() == []
+
+
+def test_a_hangup_ends_a_command_that_is_no_run(load: Load) -> None:
+    """As it does any other program."""
+    load.configure("a", workers=1)
+    load.mariadb.pause()
+    try:
+        with EngineProcess(load.folder, "check") as command:
+            while not command.holds_hangups:
+                assert command.is_running
+            command.send(signal.SIGHUP)
+            assert command.wait(10) == -signal.SIGHUP
+    finally:
+        load.mariadb.resume()
+
+
 def test_a_bad_configuration_is_refused(load: Load) -> None:
     """Each of its errors is logged, nothing of it holds, and the old one goes on; mended, it is applied."""
     load.configure("a", workers=1)

@@ -29,7 +29,7 @@ def die_before_a_step(event, _):
         left -= 1
 
 sys.addaudithook(die_before_a_step)
-place(Path("new"), Path("x.mmdb"))
+place(Path("new"), Path("x.mmdb"), is_kept=True)
 """
 
 
@@ -39,10 +39,10 @@ def files(folder: Path) -> dict[str, str]:
 
 
 def test_the_one_before_is_kept(tmp_path: Path) -> None:
-    """Only the last one."""
-    for content in ("1", "2", "3"):
+    """Only the last one, and none that is of no use."""
+    for content, is_kept in (("1", False), ("2", True), ("useless", True), ("3", False)):
         (tmp_path / "new").write_text(content)
-        place(tmp_path / "new", tmp_path / "x.mmdb")
+        place(tmp_path / "new", tmp_path / "x.mmdb", is_kept=is_kept)
     assert files(tmp_path) == {"x.mmdb": "3", "x.mmdb.previous": "2"}
 
 
