@@ -22,9 +22,12 @@ FIRST_AUDIT_SECONDS = 5.0
 LATELY = timedelta(minutes=5)
 SHARE = 20
 """At most one part in so many of the time is spent asking: what takes long is asked less often."""
-FIRST_WINDOW, LEAST_WINDOW, LARGEST_WINDOW = timedelta(minutes=5), timedelta(seconds=1), timedelta(days=1)
+FIRST_WINDOW, LEAST_WINDOW, LARGEST_WINDOW = timedelta(minutes=5), timedelta(seconds=1), timedelta(minutes=10)
 FEW, MANY = 1_000, 4_000
-"""How many receipts a window shall have: the next one is twice as long below, half as long above."""
+"""How many receipts a window shall have: the next one is twice as long below, half as long above.
+
+It never is so long that what a fast engine puts after a quiet week would not fit.
+"""
 
 NOTHING = AuditView(0, 0, 0, 0, 0, 0, 0, balanced=True, since="", at="")
 
@@ -48,16 +51,17 @@ class Auditing:
         """Audit for ever."""
         await trio.sleep(FIRST_AUDIT_SECONDS)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(_repeat, open_books, self._look_lately, SHARE)
-            nursery.start_soon(_repeat, open_books, self._look_at_all, 1)
+            nursery.start_soon(_repeat, open_books, self.look_lately, SHARE)
+            nursery.start_soon(_repeat, open_books, self.look_at_all, 1)
 
-    async def _look_lately(self, books: Receipts) -> None:
+    async def look_lately(self, books: Receipts) -> None:
+        """Audit what this run put in the last minutes."""
         since = max(self.began_at, datetime.now(UTC) - LATELY)
         seen, _ = await self._window(books, since, None)
         self.lately = evolve(seen, since=iso(_text(since)), at=iso(_text(datetime.now(UTC))))
 
-    async def _look_at_all(self, books: Receipts) -> None:
-        """From the first receipt to what was put before now, resting between the windows."""
+    async def look_at_all(self, books: Receipts) -> None:
+        """Audit from the first receipt to what was put before now, resting between the windows."""
         now = datetime.now(UTC).replace(microsecond=0)
         moments = [datetime.fromisoformat(f"{moment}+00:00") for moment in (await books.remembered_since()).values()]
         first = begin = min(moments, default=now)
