@@ -1,9 +1,11 @@
 """What a service manager is told by a really running engine, over a real notify socket."""
 
 import itertools
+import re
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +16,9 @@ from tests.collector.records import seeded_records
 from tests.engine_process import EngineProcess, write_config
 from tests.faults.scene import Servers, running_servers
 from tests.notify_socket import NotifySocket, Told, notify_socket
+from tests.readme import README
+from tests.servers.ports import free_port
+from tests.status_page import WITH_PAGE, page_of
 
 WATCHDOG_SECONDS = 1.0
 
@@ -145,6 +150,30 @@ def test_a_hung_database_silences_the_watchdog(
         finally:
             servers.mariadb.resume()
         manager.wait_for(is_ping, after=later)
+
+
+def test_workers_of_the_instance_unit_do_not_get_into_each_others_way(folder: Path, collector: Collector) -> None:
+    """Beside an engine, in its folder: each has a name, a log file and a status page of its own, and all of them work."""
+    unit = (README.parent / "deploy/botnet-engine-worker@.service").read_text().replace("\\\n", "")
+    (command,) = re.findall(r"^ExecStart=\S+ -m engine (.*)", unit, re.MULTILINE)
+    ports = [str(free_port()) for _ in range(2)]
+    with ExitStack() as running:
+        engines = [running.enter_context(EngineProcess(folder, environ=WITH_PAGE))]
+        for port in ports:
+            (folder / port).mkdir()
+            (folder / port / "engine.toml").symlink_to(folder / "engine.toml")
+            arguments = command.replace("%l", "host").replace("%i", port).split()
+            engines.append(running.enter_context(EngineProcess(folder / port, *arguments)))
+        for engine in engines:
+            with page_of(engine) as page:
+                assert page.picture().engine.pid == engine.pid
+        said = [len(engine.errors) for engine in engines]
+        for number in range(40):
+            collector.add(seeded_records(500, seed=number))
+        for engine, before in zip(engines, said, strict=True):
+            engine.wait_for("batch written", after=before)
+    for port in ports:
+        assert "batch written" in (folder / port / f"logs/worker-{port}.log").read_text()
 
 
 def test_pings_come_twice_in_the_time_of_the_watchdog(folder: Path, manager: NotifySocket) -> None:
