@@ -3,9 +3,10 @@
 import itertools
 import re
 import signal
+import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -127,6 +128,36 @@ def test_a_reload_is_told_from_its_beginning_to_its_end(folder: Path, manager: N
             assert word in manager.told[ready]["STATUS"]
             with (folder / "engine.toml").open("a") as config:
                 config.write("nonsense = 1\n")
+
+
+def test_a_manager_that_did_not_hear_it_is_told_again(folder: Path) -> None:
+    """Its socket is full while the engine starts and reloads; once it reads again it learns that the engine is ready."""
+    path = str(folder / "notify")
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as receiver:
+        receiver.bind(path)
+        fill(path)
+        with EngineProcess(folder, environ={"NOTIFY_SOCKET": path}) as engine:
+            engine.wait_for("running, press")
+            engine.send(signal.SIGHUP)
+            engine.wait_for("configuration applied")
+            engine.send(signal.SIGHUP)
+            engine.wait_for("(?s)reading the configuration again.*reading the configuration again")
+            receiver.settimeout(20)
+            heard = [b"x"]
+            while heard[-1] == b"x" or b"READY=1" not in heard[-1]:
+                heard.append(receiver.recv(65_536))
+            while b"records/s" not in heard[-1]:
+                heard.append(receiver.recv(65_536))
+            assert heard[-1].startswith(b"READY=1\n")
+
+
+def fill(path: str) -> None:
+    """Send to a socket until it takes no more."""
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as filler, suppress(BlockingIOError):
+        filler.settimeout(0)
+        filler.connect(path)
+        while True:
+            filler.send(b"x")
 
 
 def test_a_hung_database_silences_the_watchdog(
