@@ -16,7 +16,7 @@ from engine.errors import ConfigError
 from engine.freshness import keep_fresh
 from engine.logs import configure_logs
 from engine.pipeline import Pipeline
-from engine.reloading import change
+from engine.reloading import change, check_whole
 from engine.service_manager import ServiceManager
 from engine.settings import Settings
 from engine.supervision import InHand
@@ -104,6 +104,7 @@ class Succession:
             raise ConfigError("nothing is configured that could be read again")
         found = change(running, await trio.to_thread.run_sync(self.read, abandon_on_cancel=True))
         settings = found.settings
+        check_whole(settings)
         secrets = running.secrets() | settings.secrets()
         configure_logs(settings.log, secrets=secrets)
         try:

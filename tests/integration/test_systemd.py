@@ -131,7 +131,7 @@ def test_a_reload_is_told_from_its_beginning_to_its_end(folder: Path, manager: N
 
 
 def test_a_manager_that_did_not_hear_it_is_told_again(folder: Path) -> None:
-    """Its socket is full while the engine starts and reloads; once it reads again it learns that the engine is ready."""
+    """Its socket is full while the engine starts and reloads; once it reads again it learns that all is ready."""
     path = str(folder / "notify")
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as receiver:
         receiver.bind(path)
@@ -184,7 +184,7 @@ def test_a_hung_database_silences_the_watchdog(
 
 
 def test_workers_of_the_instance_unit_do_not_get_into_each_others_way(folder: Path, collector: Collector) -> None:
-    """Beside an engine, in its folder: each has a name, a log file and a status page of its own, and all of them work."""
+    """Beside an engine, on its stores: each has a name, a log file and a status page of its own, and all work."""
     unit = (README.parent / "deploy/botnet-engine-worker@.service").read_text().replace("\\\n", "")
     (command,) = re.findall(r"^ExecStart=\S+ -m engine (.*)", unit, re.MULTILINE)
     ports = [str(free_port()) for _ in range(2)]
