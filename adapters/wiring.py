@@ -67,7 +67,8 @@ async def _open_feed(settings: Settings, mode: Mode, database: Database) -> Asyn
             for source in (settings.enabled_sources if mode.fetch else ())
         ]
         capped = [(CappedSource(source, database.dead_letter_count, limit), about) for source, about in sources]
-        yield Feed(capped, open_lookup(settings))
+        # Reading large files takes seconds, in which the pipeline before this one goes on.
+        yield Feed(capped, await trio.to_thread.run_sync(open_lookup, settings, abandon_on_cancel=True))
 
 
 @asynccontextmanager

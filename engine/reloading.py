@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from attrs import evolve, frozen
 
+from engine.errors import ConfigError
 from engine.settings import Settings
 from engine.settings.sections import SECTIONS
 from engine.settings.setting import settings_of
@@ -44,6 +45,15 @@ def change(old: Settings, new: Settings) -> Change:
     )
     applied = [*_differing(old, settings), *_sources(old, new)]
     return Change(settings, applied, list(_differing(settings, new)))
+
+
+def check_whole(settings: Settings) -> None:
+    """Raise ConfigError where what was read anew does not go with what is kept."""
+    delay, lease = settings.worker.retry_delay, settings.queue.lease_seconds
+    if delay > lease:
+        raise ConfigError(
+            f"worker.retry_delay = {delay:g}: not at most queue.lease_seconds = {lease:g}, which holds until a restart"
+        )
 
 
 def _differing(before: Settings, after: Settings) -> Iterator[str]:

@@ -106,11 +106,15 @@ class Run:
                 async with trio.open_nursery() as showing:  # ends before the queue it asks is closed
                     if self.progress is not None:
                         showing.start_soon(_show, self.progress, self.stats, connections.queue)
-                    showing.start_soon(supervise, self.manager, self.stats, succession.in_hand)
+                    is_ready = partial(self._is_ready, succession)
+                    showing.start_soon(supervise, self.manager, self.stats, succession.in_hand, is_ready)
                     await succession.run(self.settings, self._stop, once=self.mode.once)
                     showing.cancel_scope.cancel()
             nursery.cancel_scope.cancel()
         self._log.info("stopped", **asdict(self.stats.snapshot()))
+
+    def _is_ready(self, succession: Succession) -> bool:
+        return succession.is_ready and not self._stop.is_set()
 
     def _desk(self) -> "Desk":
         if self._opened is None:

@@ -16,7 +16,7 @@ from engine.errors import ConfigError
 from engine.freshness import keep_fresh
 from engine.logs import configure_logs
 from engine.pipeline import Pipeline
-from engine.reloading import change
+from engine.reloading import change, check_whole
 from engine.service_manager import ServiceManager
 from engine.settings import Settings
 from engine.supervision import InHand
@@ -28,7 +28,7 @@ class Succession:
 
     `read` reads the settings once more and raises ConfigError; None where they came from nowhere. Every message of
     `hangups` is a wish to do so. `manager` is told when the first pipeline runs, and of each reload. `watch`, if given,
-    follows each pipeline as long as it runs.
+    follows each pipeline as long as it runs. `is_ready` from the first pipeline on, but while it reloads.
     """
 
     connections: Connections
@@ -37,6 +37,7 @@ class Succession:
     hangups: trio.MemoryReceiveChannel[None]
     manager: ServiceManager
     watch: Callable[[Settings, Feed, Pipeline], Awaitable[None]] | None = None
+    is_ready: bool = False
     _pipeline: Pipeline | None = None
     _over: trio.Event = field(factory=trio.Event, repr=False)
     _turn: trio.Lock = field(factory=trio.Lock, repr=False)
@@ -56,7 +57,7 @@ class Succession:
                     nursery.cancel_scope.cancel()
 
             await nursery.start(reign, settings)
-            await self.manager.tell("READY=1", "STATUS=running")
+            await self._tell_ready("running")
             async for _ in self.hangups:
                 settings = await self._reload(settings, lambda after: nursery.start(reign, after))
 
@@ -82,6 +83,7 @@ class Succession:
 
     async def _reload(self, running: Settings, succeed: Callable[[Settings], Awaitable[None]]) -> Settings:
         """Read again and let a pipeline on the new settings follow; the settings that hold then."""
+        self.is_ready = False
         await self.manager.tell_reloading()
         self._log.info("reading the configuration again")
         try:
@@ -90,14 +92,19 @@ class Succession:
             told = "the configuration read again is refused, the old one goes on; see the log"
             for problem in str(error).splitlines():
                 self._log.error("configuration refused, the old one goes on", problem=problem)
-        await self.manager.tell("READY=1", f"STATUS={told}")
+        await self._tell_ready(told)
         return running
+
+    async def _tell_ready(self, status: str) -> None:
+        await self.manager.tell("READY=1", f"STATUS={status}")
+        self.is_ready = True
 
     async def _replace(self, running: Settings, succeed: Callable[[Settings], Awaitable[None]]) -> Settings:
         if self.read is None:
             raise ConfigError("nothing is configured that could be read again")
         found = change(running, await trio.to_thread.run_sync(self.read, abandon_on_cancel=True))
         settings = found.settings
+        check_whole(settings)
         secrets = running.secrets() | settings.secrets()
         configure_logs(settings.log, secrets=secrets)
         try:

@@ -15,8 +15,12 @@ InHand = AbstractSet[tuple[str, int]]
 """Deliveries by id and attempt."""
 
 
-async def supervise(manager: ServiceManager, stats: Stats, in_hand: Callable[[], InHand]) -> None:
+async def supervise(
+    manager: ServiceManager, stats: Stats, in_hand: Callable[[], InHand], is_ready: Callable[[], bool]
+) -> None:
     """Tell for ever; return at once where nobody listens.
+
+    That the engine is ready is told again with each rate: where it went unheard, a start or a reload would never end.
 
     The watchdog is pinged at half its time, and only if something moved since the last ping: an engine that has
     deliveries in hand and settles none of them is ended after that time, whatever it waits for, and started again.
@@ -24,17 +28,18 @@ async def supervise(manager: ServiceManager, stats: Stats, in_hand: Callable[[],
     if not manager.address:
         return
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_tell_rate, manager, stats)
+        nursery.start_soon(_tell_rate, manager, stats, is_ready)
         if manager.watchdog_seconds is not None:
             nursery.start_soon(_ping, manager, manager.watchdog_seconds / PINGS_PER_WATCHDOG, in_hand)
 
 
-async def _tell_rate(manager: ServiceManager, stats: Stats) -> None:
+async def _tell_rate(manager: ServiceManager, stats: Stats, is_ready: Callable[[], bool]) -> None:
     before, then = stats.snapshot(), trio.current_time()
     while True:
         await trio.sleep(STATUS_SECONDS)
         after, now = stats.snapshot(), trio.current_time()
-        await manager.tell(f"STATUS={status(after, (after.received - before.received) / (now - then))}")
+        rate = status(after, (after.received - before.received) / (now - then))
+        await manager.tell(*(["READY=1"] if is_ready() else []), f"STATUS={rate}")
         before, then = after, now
 
 

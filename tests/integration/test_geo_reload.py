@@ -15,7 +15,7 @@ import pytest
 from tests import mmdb
 from tests.collector import Collector, running_collector
 from tests.engine_process import EngineProcess, write_config
-from tests.mmdb import write_mmdb
+from tests.mmdb import write_mmdb, write_tsv
 
 ADDRESSES = [f"8.8.8.{number}" for number in range(20)]
 """The same ones over and over: the engine remembers what it has looked up."""
@@ -114,6 +114,32 @@ def test_facts_change_and_nothing_else(tmp_path: Path, collector: Collector) -> 
     stopped = lines(engine)[-1]
     assert stopped["received"] == stopped["written"] == len(rows)
     assert longest_pause(engine) < PAUSE_SECONDS
+
+
+def test_work_goes_on_while_a_reload_of_the_configuration_reads_files(tmp_path: Path, collector: Collector) -> None:
+    """Between the hangup and the new pipeline, however long a file takes to be read, batches are written."""
+    (tmp_path / "geo").mkdir()
+    ranges = (
+        (f"{n >> 16}.{n >> 8 & 255}.{n & 255}.0", f"{n >> 16}.{n >> 8 & 255}.{n & 255}.9") for n in range(400_000)
+    )
+    write_tsv(tmp_path / "geo" / "x.tsv", ((*each, 15169, "US", "GOOGLE") for each in ranges))
+    write_config(
+        tmp_path,
+        log={"format": "json", "file": ""},
+        queue={"batch_size": 50},
+        worker={"worker_count": 1, "db_batch_size": 50},
+        source=[{"name": "one", "url": collector.url, "pull_limit": RECORDS_PER_PULL, "pull_interval_seconds": 0.01}],
+    )
+    with EngineProcess(tmp_path) as engine:
+        wait_for_batches(engine, 20)
+        engine.send(signal.SIGHUP)
+        engine.wait_for("configuration applied")
+        engine.send(signal.SIGINT)
+        assert engine.wait(20) == 0
+        events = [line["event"] for line in lines(engine)]
+    reading = events.index("reading the configuration again")
+    following = events.index("starting", reading)
+    assert events[reading:following].count("batch written") >= 5
 
 
 def longest_pause(engine: EngineProcess) -> float:

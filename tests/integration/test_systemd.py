@@ -1,9 +1,12 @@
 """What a service manager is told by a really running engine, over a real notify socket."""
 
 import itertools
+import re
 import signal
+import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +17,9 @@ from tests.collector.records import seeded_records
 from tests.engine_process import EngineProcess, write_config
 from tests.faults.scene import Servers, running_servers
 from tests.notify_socket import NotifySocket, Told, notify_socket
+from tests.readme import README
+from tests.servers.ports import free_port
+from tests.status_page import WITH_PAGE, page_of
 
 WATCHDOG_SECONDS = 1.0
 
@@ -124,6 +130,36 @@ def test_a_reload_is_told_from_its_beginning_to_its_end(folder: Path, manager: N
                 config.write("nonsense = 1\n")
 
 
+def test_a_manager_that_did_not_hear_it_is_told_again(folder: Path) -> None:
+    """Its socket is full while the engine starts and reloads; once it reads again it learns that all is ready."""
+    path = str(folder / "notify")
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as receiver:
+        receiver.bind(path)
+        fill(path)
+        with EngineProcess(folder, environ={"NOTIFY_SOCKET": path}) as engine:
+            engine.wait_for("running, press")
+            engine.send(signal.SIGHUP)
+            engine.wait_for("configuration applied")
+            engine.send(signal.SIGHUP)
+            engine.wait_for("(?s)reading the configuration again.*reading the configuration again")
+            receiver.settimeout(20)
+            heard = [b"x"]
+            while heard[-1] == b"x" or b"READY=1" not in heard[-1]:
+                heard.append(receiver.recv(65_536))
+            while b"records/s" not in heard[-1]:
+                heard.append(receiver.recv(65_536))
+            assert heard[-1].startswith(b"READY=1\n")
+
+
+def fill(path: str) -> None:
+    """Send to a socket until it takes no more."""
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as filler, suppress(BlockingIOError):
+        filler.settimeout(0)
+        filler.connect(path)
+        while True:
+            filler.send(b"x")
+
+
 def test_a_hung_database_silences_the_watchdog(
     folder: Path, servers: Servers, manager: NotifySocket, collector: Collector
 ) -> None:
@@ -145,6 +181,30 @@ def test_a_hung_database_silences_the_watchdog(
         finally:
             servers.mariadb.resume()
         manager.wait_for(is_ping, after=later)
+
+
+def test_workers_of_the_instance_unit_do_not_get_into_each_others_way(folder: Path, collector: Collector) -> None:
+    """Beside an engine, on its stores: each has a name, a log file and a status page of its own, and all work."""
+    unit = (README.parent / "deploy/botnet-engine-worker@.service").read_text().replace("\\\n", "")
+    (command,) = re.findall(r"^ExecStart=\S+ -m engine (.*)", unit, re.MULTILINE)
+    ports = [str(free_port()) for _ in range(2)]
+    with ExitStack() as running:
+        engines = [running.enter_context(EngineProcess(folder, environ=WITH_PAGE))]
+        for port in ports:
+            (folder / port).mkdir()
+            (folder / port / "engine.toml").symlink_to(folder / "engine.toml")
+            arguments = command.replace("%l", "host").replace("%i", port).split()
+            engines.append(running.enter_context(EngineProcess(folder / port, *arguments)))
+        for engine in engines:
+            with page_of(engine) as page:
+                assert page.picture().engine.pid == engine.pid
+        said = [len(engine.errors) for engine in engines]
+        for number in range(40):
+            collector.add(seeded_records(500, seed=number))
+        for engine, before in zip(engines, said, strict=True):
+            engine.wait_for("batch written", after=before)
+    for port in ports:
+        assert "batch written" in (folder / port / f"logs/worker-{port}.log").read_text()
 
 
 def test_pings_come_twice_in_the_time_of_the_watchdog(folder: Path, manager: NotifySocket) -> None:

@@ -23,7 +23,8 @@ MOST_EXPOSED = 1.5
 
 def settings_of(unit: str) -> dict[str, str]:
     """Every `key=value` of a unit; of a key that comes twice the last."""
-    lines = [line for line in (DEPLOY / unit).read_text().splitlines() if "=" in line and not line.startswith("#")]
+    text = (DEPLOY / unit).read_text().replace("\\\n", "")
+    lines = [line for line in text.splitlines() if "=" in line and not line.startswith("#")]
     return {key: value for key, _, value in (line.partition("=") for line in lines)}
 
 
@@ -73,11 +74,11 @@ def test_it_takes_every_right_away(unit: str) -> None:
     assert (settings["ProtectSystem"], settings["CapabilityBoundingSet"], settings["UMask"]) == ("strict", "", "0077")
 
 
-def test_workers_differ_in_name_and_log_file_alone() -> None:
+def test_workers_differ_in_name_log_file_and_page_alone() -> None:
     """Their unit is the other one but for what it runs, and two of them are told apart."""
     engine, worker = map(settings_of, UNITS)
     assert {key for key in engine | worker if engine.get(key) != worker.get(key)} == {"Description", "ExecStart"}
-    assert re.findall(r"--set (\S+)=\S*%i", worker["ExecStart"]) == ["engine.name", "log.file"]
+    assert re.findall(r"--set (\S+)=\S*%i", worker["ExecStart"]) == ["engine.name", "log.file", "status.address"]
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def analyze(tmp_path: Path) -> list[str]:
 @pytest.mark.parametrize("unit", [*UNITS, GEO, TIMER])
 def test_systemd_finds_nothing_wrong(unit: str, analyze: list[str], tmp_path: Path) -> None:
     """`systemd-analyze verify` is silent."""
-    name = unit.replace("@.", "@1.")
+    name = unit.replace("@.", "@8788.")
     checked = subprocess.run(
         [*analyze, "verify", "--recursive-errors=no", str(tmp_path / unit)], capture_output=True, check=False
     )

@@ -1,8 +1,10 @@
 """What of a new reading of the settings holds at once, and what has to wait for a restart."""
 
+import pytest
 from attrs import evolve
 
-from engine.reloading import change
+from engine.errors import ConfigError
+from engine.reloading import change, check_whole
 from engine.settings import Secret, Settings, SourceSettings, catalogue
 from engine.settings.sections import SECTIONS
 
@@ -67,3 +69,13 @@ def test_nothing_changed() -> None:
     settings = evolve(Settings(), sources=(source("a"),), warnings=("careful",))
     found = change(settings, settings)
     assert (found.settings, found.applied, found.waiting) == (settings, [], [])
+
+
+def test_a_new_value_that_does_not_go_with_one_that_waits() -> None:
+    """Right together in the file, they are not while the larger one waits for a restart: refused."""
+    old = Settings()
+    longer = old.queue.lease_seconds + 1
+    queue, worker = evolve(old.queue, lease_seconds=longer), evolve(old.worker, retry_delay=longer)
+    check_whole(change(old, evolve(old, queue=queue)).settings)
+    with pytest.raises(ConfigError, match="retry_delay = 61: not at most queue.lease_seconds = 60, which holds until"):
+        check_whole(change(old, evolve(old, queue=queue, worker=worker)).settings)
