@@ -13,6 +13,7 @@ LOCKS = {"runtime": [], "test": ["--extra", "test"]}
 UV = "uv>=0.8"
 SERVERS = {"redis-server": "redis-server", "mariadbd": "mariadb-server"}
 BROWSER = {"chromium": "chromium"}
+RULES = {"promtool": "prometheus"}
 RESULTS = "benchmarks/results/results.json"
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -47,8 +48,8 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The whole suite, against private servers on free ports; a browser looks at the status page."""
-    provide_programs(session, SERVERS | BROWSER)
+    """The whole suite, against private servers on free ports; a browser looks at the page, promtool at the alerts."""
+    provide_programs(session, SERVERS | BROWSER | RULES)
     session.install("-e", ".[test]")
     session.run("pytest", *session.posargs)
 

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Unpack
 
@@ -26,6 +27,7 @@ from engine.cli_status import status, top
 from engine.cli_upgrade import upgrade_command
 from engine.errors import ConfigError, UnavailableError
 from engine.logs import configure_logs
+from engine.printable import printable
 from engine.progress import progress
 from engine.run import Mode, Progress, Run
 from engine.service_manager import ServiceManager
@@ -211,10 +213,10 @@ def errors_as_exit_codes() -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        click.echo(str(error), err=True)
+        click.echo(_lines(error), err=True)
         sys.exit(EXIT_CONFIG)
     except UnavailableError as error:
-        click.echo(f"unavailable: {error}", err=True)
+        click.echo(f"unavailable: {_lines(error)}", err=True)
         sys.exit(EXIT_UNAVAILABLE)
     except click.ClickException as error:
         error.show()
@@ -226,7 +228,14 @@ def errors_as_exit_codes() -> Iterator[None]:
         sys.exit(EXIT_BUG)
 
 
+def _lines(error: Exception) -> str:
+    """What it says, line by line: a server's words may be among them."""
+    return "\n".join(map(printable, str(error).split("\n")))
+
+
 def main() -> None:
     """Run the command line."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal has every character
     with errors_as_exit_codes():
         cli.main(prog_name="python -m engine", standalone_mode=False)

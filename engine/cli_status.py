@@ -1,6 +1,8 @@
 """The commands that show a running engine: `status` once, `top` until it is interrupted."""
 
 import json
+import math
+import os
 import sys
 import time
 from contextlib import suppress
@@ -12,6 +14,7 @@ from attrs import asdict
 from adapters import wiring
 from engine.cli_options import Given, config_options, settings_from
 from engine.errors import UnavailableError
+from engine.printable import printable
 from engine.settings import Settings
 
 EXIT_NOT_READY = 1
@@ -33,15 +36,35 @@ def status(*, as_json: bool, **given: Unpack[Given]) -> None:
         raise SystemExit(EXIT_NOT_READY)
 
 
+def _number(_: click.Context, __: click.Parameter, value: float) -> float:
+    """NaN is within every range."""
+    if math.isnan(value):
+        raise click.BadParameter("this is no number")
+    return value
+
+
 @click.command()
-@click.option("--every", type=click.FloatRange(min=0.2), default=1.0, show_default=True, help="Seconds between looks.")
+@click.option(
+    "--every",
+    type=click.FloatRange(0.2, 3_600),
+    callback=_number,
+    default=1.0,
+    show_default=True,
+    help="Seconds between looks.",
+)
 @config_options
 def top(*, every: float, **given: Unpack[Given]) -> None:
     """Show the same live, until Ctrl+C; a line at a time where the output is no terminal."""
     settings = settings_from(**given)
     wiring.ask_engine(settings)
     with suppress(KeyboardInterrupt):  # the way it ends
-        (_show_live if sys.stdout.isatty() else _show_lines)(settings, every)
+        (_show_live if _can_draw() else _show_lines)(settings, every)
+
+
+def _can_draw() -> bool:
+    """Whether the output is a terminal on which something can be drawn over, in characters of any kind."""
+    is_utf = sys.stdout.encoding.lower().startswith("utf")
+    return sys.stdout.isatty() and is_utf and os.environ.get("TERM") not in {"dumb", "unknown"}
 
 
 def _show_lines(settings: Settings, every: float) -> None:
@@ -56,7 +79,7 @@ def _said(settings: Settings) -> str:
     try:
         return as_line(wiring.ask_engine(settings))
     except UnavailableError as error:
-        return f"unavailable: {error}"
+        return printable(f"unavailable: {error}")
 
 
 def _show_live(settings: Settings, every: float) -> None:
@@ -72,5 +95,5 @@ def _show_live(settings: Settings, every: float) -> None:
             try:
                 live.update(screen(wiring.ask_engine(settings), console.width), refresh=True)
             except UnavailableError as error:
-                live.update(Text(f"unavailable: {error}"), refresh=True)
+                live.update(Text(printable(f"unavailable: {error}")), refresh=True)
             time.sleep(every)

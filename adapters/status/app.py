@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import trio
@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,6 +23,7 @@ from engine.status import Status
 
 PAGE = Path(__file__).with_name("page")
 LETTER_NUMBER = re.compile(r"[0-9]{1,18}")
+EVENT_STREAM = "text/event-stream"
 STREAMS = 32
 EVENT_SECONDS = 1.0
 CONTENT_TYPES = {
@@ -49,6 +50,7 @@ class App:
     """Answers requests from what the engine says of itself; a picture is put into words once, however many look."""
 
     status: Status
+    _files: Mapping[str, bytes] = field(factory=lambda: _files_of(PAGE))
     _told: tuple[Picture | None, str] = (None, "")
     _streams: trio.CapacityLimiter = field(factory=lambda: trio.CapacityLimiter(STREAMS))
 
@@ -67,26 +69,37 @@ class App:
 
     async def index(self, _: Request) -> Response:
         """The page."""
-        return _file("index.html")
+        return self._file("index.html")
 
     async def static(self, request: Request) -> Response:
         """What the page is made of."""
-        return _file(str(request.path_params["name"]))
+        return self._file(str(request.path_params["name"]))
+
+    def _file(self, name: str) -> Response:
+        if name not in self._files:
+            return JSONResponse({"reason": "no such page"}, 404)
+        return Response(self._files[name], headers={"Content-Type": CONTENT_TYPES[Path(name).suffix]})
 
     async def picture(self, _: Request) -> Response:
         """The engine now."""
         return Response(self._text(), media_type="application/json")
 
-    async def events(self, _: Request) -> Response:
+    async def events(self, request: Request) -> ASGIApp:
         """The engine, every second; bounded, for each of them costs."""
+        if request.method == "HEAD":
+            return Response(media_type=EVENT_STREAM)
         if self._streams.available_tokens < 1:
             return JSONResponse({"reason": f"{STREAMS} look already"}, 503)
-        return StreamingResponse(self._stream(), media_type="text/event-stream")
+        return self._stream
 
-    async def _stream(self) -> AsyncIterator[str]:
-        async with self._streams:
+    async def _stream(self, _: Scope, receive: Receive, send: Send) -> None:
+        async with self._streams, trio.open_nursery() as nursery:
+            nursery.start_soon(_until_gone, receive, nursery.cancel_scope)
+            headers = [(b"content-type", EVENT_STREAM.encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
             while True:
-                yield f"event: status\ndata: {self._text()}\n\n"
+                event = f"event: status\ndata: {self._text()}\n\n"
+                await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
                 await trio.sleep(EVENT_SECONDS)
 
     def _text(self) -> str:
@@ -127,12 +140,14 @@ def id_in(address: str) -> int | str:
     return int(address) if LETTER_NUMBER.fullmatch(address) else address
 
 
-def _file(name: str) -> Response:
-    path = PAGE / name
-    content_type = CONTENT_TYPES.get(path.suffix)
-    if "/" in name or name.startswith(".") or content_type is None or not path.is_file():
-        return JSONResponse({"reason": "no such page"}, 404)
-    return Response(path.read_bytes(), headers={"Content-Type": content_type})
+def _files_of(folder: Path) -> Mapping[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in CONTENT_TYPES}
+
+
+async def _until_gone(receive: Receive, looking: trio.CancelScope) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    looking.cancel()
 
 
 @define(eq=False)

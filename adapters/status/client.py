@@ -1,14 +1,19 @@
 """Asks a running engine for its picture, over HTTP."""
 
+import time
+
 import httpx
 import msgspec
 
 from engine.errors import ConfigError, UnavailableError
 from engine.picture import VERSION, Picture
+from engine.printable import printable
 from engine.settings import Settings
 from engine.settings.allowed import split_address
 
 SECONDS = 5.0
+BYTES = 16_000_000
+"""Larger than any picture."""
 HTTP_OK = 200
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to ask there, not to listen
 
@@ -24,12 +29,24 @@ def ask(settings: Settings) -> Picture:
     url = f"{base_url(settings)}/api/status"
     headers = {"Authorization": f"Bearer {settings.status.token.reveal()}"} if settings.status.token else {}
     try:
-        answer = httpx.get(url, headers=headers, timeout=SECONDS, trust_env=False)
+        with httpx.stream("GET", url, headers=headers, timeout=SECONDS, trust_env=False) as answer:
+            content = _read(answer, url)
     except httpx.HTTPError as error:
         raise UnavailableError(f"no engine answers at {url}: {error or type(error).__name__}; does one run?") from None
     if answer.status_code != HTTP_OK:
-        raise UnavailableError(f"{url} answers {answer.status_code}: {answer.text[:200]}")
-    return picture_of(answer.content, url)
+        said = printable(content[:200].decode(errors="replace"))
+        raise UnavailableError(f"{url} answers {answer.status_code}: {said}")
+    return picture_of(content, url)
+
+
+def _read(answer: httpx.Response, url: str) -> bytes:
+    """All of it, if there is an end to it."""
+    content, until = bytearray(), time.monotonic() + SECONDS
+    for some in answer.iter_raw():
+        content += some
+        if len(content) > BYTES or time.monotonic() > until:
+            raise UnavailableError(f"{url} is no engine: its answer does not end")
+    return bytes(content)
 
 
 def base_url(settings: Settings) -> str:

@@ -15,7 +15,10 @@ from starlette.types import ASGIApp
 
 CONNECTIONS = 64
 BODY_LIMIT = 64 * 1024
+REQUESTS = 4
+"""At once over one connection, where the client speaks HTTP/2."""
 SECONDS = 15.0
+"""For so long a connection may idle, or its client leave unread what it asked for."""
 
 
 @define(eq=False)
@@ -23,7 +26,8 @@ class Serving:
     """The open connections of one server: at most CONNECTIONS.
 
     Hypercorn shields what it sends from cancellation, for as long as a client takes to read it. So that a client which
-    never reads holds nothing up, every connection is cut as soon as the serving is cancelled.
+    never reads holds nothing up, every connection is cut as soon as the serving is cancelled; so that it holds no place
+    that others need, it is cut after SECONDS.
     """
 
     app: ASGIApp
@@ -38,6 +42,7 @@ class Serving:
         self._config.include_server_header = False
         self._config.keep_alive_timeout = SECONDS
         self._config.h11_max_incomplete_size = BODY_LIMIT
+        self._config.h2_max_concurrent_streams = REQUESTS
 
     async def run(self, listener: socket.socket) -> None:
         """Serve for ever."""
@@ -58,13 +63,45 @@ class Serving:
             return
         self._streams.add(stream)
         app = wrap_app(cast("ASGIFramework", self.app), BODY_LIMIT, "asgi")
-        plain = cast("trio.SSLStream[trio.SocketStream]", stream)  # it takes both, and says only one
+        plain = cast("trio.SSLStream[trio.SocketStream]", Impatient(stream))  # it takes both, and says only one
         try:
             await TCPServer(app, self._config, self._context, ConnectionState({}), plain).run()
         except Exception:  # a client that breaks its own connection is no reason to end the engine
             logging.getLogger("hypercorn.error").debug("a connection broke", exc_info=True)
         finally:
             self._streams.discard(stream)
+
+
+@define(eq=False)
+class Impatient:
+    """One connection, as far as hypercorn uses it. It is cut where its client reads nothing for SECONDS."""
+
+    stream: trio.SocketStream
+
+    @property
+    def socket(self) -> trio.socket.SocketType:
+        """Who is at its ends."""
+        return self.stream.socket
+
+    async def send_all(self, data: bytes) -> None:
+        """Send it in time. Raises BrokenResourceError."""
+        with trio.move_on_after(SECONDS):
+            await self.stream.send_all(data)
+            return
+        _cut(self.stream)
+        raise trio.BrokenResourceError
+
+    async def receive_some(self, limit: int) -> bytes | bytearray:
+        """What came; nothing at the end."""
+        return await self.stream.receive_some(limit)
+
+    async def send_eof(self) -> None:
+        """Nothing more is sent."""
+        await self.stream.send_eof()
+
+    async def aclose(self) -> None:
+        """Close it."""
+        await self.stream.aclose()
 
 
 def _cut(stream: trio.SocketStream) -> None:

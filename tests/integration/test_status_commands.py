@@ -5,11 +5,13 @@ import os
 import pty
 import select
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -42,10 +44,11 @@ def running_engine(folder: Path, collector: Collector) -> Iterator[dict[str, str
         yield environ
 
 
-def run(folder: Path, environ: dict[str, str], *arguments: str) -> tuple[int, str, str]:
+def run(folder: Path, environ: dict[str, str], *arguments: str, config: bool = True) -> tuple[int, str, str]:
     """Run a command to its end: exit code, standard output, standard error."""
     (folder / "beside").mkdir(exist_ok=True)
-    with EngineProcess(folder / "beside", *arguments, "--config", "../engine.toml", environ=environ) as command:
+    configured = ("--config", "../engine.toml") if config else ()
+    with EngineProcess(folder / "beside", *arguments, *configured, environ=environ) as command:
         return command.wait(30), command.output, command.errors
 
 
@@ -57,7 +60,7 @@ class Terminal:
         kept = {key: value for key, value in os.environ.items() if key in KEPT}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "engine", *arguments],
-            cwd=folder, env={**kept, **environ, "TERM": "xterm", "COLUMNS": "140", "LINES": "50"},
+            cwd=folder, env={**kept, "TERM": "xterm", "COLUMNS": "140", "LINES": "50", **environ},
             stdin=slave, stdout=slave, stderr=slave, close_fds=True,
         )  # fmt: skip
         os.close(slave)
@@ -136,6 +139,81 @@ def test_top_is_plain_lines_without_a_terminal(collector: Collector, tmp_path: P
             assert top.wait(10) == 0
         assert all("records/s  received 301  queue 0 of 10,000 batches" in line for line in top.output.splitlines())
         assert "\x1b" not in top.output
+
+
+@pytest.mark.parametrize("lacks", [{"TERM": "dumb"}, {"PYTHONIOENCODING": "ascii"}])
+def test_top_is_plain_lines_on_a_terminal_that_cannot_draw(
+    lacks: dict[str, str], collector: Collector, tmp_path: Path
+) -> None:
+    """One that cannot move its cursor, or has letters only."""
+    with (
+        running_engine(tmp_path, collector) as environ,
+        closing(Terminal(tmp_path, environ | lacks, "top", "--every", "0.2")) as terminal,
+    ):
+        terminal.until("records/s  received 301  queue 0 of 10,000 batches")
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.end() == 0
+        assert "\x1b" not in terminal.drawn
+
+
+@pytest.mark.parametrize("every", ["nan", "inf", "0", "1e300"])
+def test_top_looks_at_times_that_there_are(every: str, collector: Collector, tmp_path: Path) -> None:
+    """Anything else is wrong usage."""
+    write_config(tmp_path, log={"file": ""}, source=[{"name": "s1", "url": collector.url}])
+    code, output, errors = run(tmp_path, {}, "top", "--every", every)
+    assert (code, output) == (2, "")
+    assert "Invalid value for '--every'" in errors
+
+
+STRANGERS = {
+    "steers the terminal": (b"HTTP/1.0 404 \r\n\r\n\x1b]0;mine\x07\x1b[2Jexit\r: 0", "answers 404: \\x1b]0;mine"),
+    "speaks of something else": (b"HTTP/1.0 200 \r\n\r\n[]", "is no engine"),
+    "is of another version": (b'HTTP/1.0 200 \r\n\r\n{"version": 2}', "speaks version 2"),
+    "speaks another language": (b"-ERR unknown command\r\n", "no engine answers"),
+}
+
+
+@pytest.mark.parametrize("stranger", STRANGERS)
+def test_a_stranger_at_the_address_is_no_engine(stranger: str, tmp_path: Path) -> None:
+    """Exit code 69 and one line, in which nothing acts on the terminal."""
+    answer, said = STRANGERS[stranger]
+    with listening(lambda connection: connection.sendall(answer)) as address:
+        code, output, errors = run(tmp_path, {"ENGINE_STATUS__ADDRESS": address}, "status", config=False)
+    assert (code, output) == (69, "")
+    assert said in errors
+    assert errors.removesuffix("\n").isprintable()
+
+
+@pytest.mark.parametrize("some", [b"x", b"x" * 1_000_000])
+def test_an_answer_without_end_is_no_engine(some: bytes, tmp_path: Path) -> None:
+    """Neither one that comes drop by drop nor one that fills the memory."""
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.0 200 \r\n\r\n")
+        while True:
+            connection.sendall(some)
+            select.select([connection], [], [], 0.1 if len(some) == 1 else 0)
+
+    with listening(answer) as address:
+        code, output, errors = run(tmp_path, {"ENGINE_STATUS__ADDRESS": address}, "status", config=False)
+    assert (code, output) == (69, "")
+    assert "does not end" in errors
+
+
+@contextmanager
+def listening(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Somebody else at an address, who answers one request."""
+
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError), listener.accept()[0] as connection:
+            connection.recv(65_536)
+            answer(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        yield "{}:{}".format(*listener.getsockname())
+    thread.join()
 
 
 def test_top_draws_on_a_terminal(collector: Collector, tmp_path: Path) -> None:

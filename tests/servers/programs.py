@@ -10,6 +10,7 @@ PACKAGES = {
     "mariadbd": "mariadb-server",
     "mariadb-install-db": "mariadb-server",
     "chromium": "chromium",
+    "promtool": "prometheus",
 }
 
 
