@@ -40,7 +40,7 @@ class Large:
         """None yet."""
         return {}
 
-    async def retry(self, letter: int) -> Retried | None:
+    async def retry(self, letter: int | str) -> Retried | None:
         """There are no letters."""
         await trio.lowlevel.checkpoint()
         return None if letter else Retried(is_settled=False, result="")
