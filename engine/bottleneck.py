@@ -10,6 +10,7 @@ The stages wait for each other, so that the slowest one is the one that never wa
 """
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 
 from attrs import evolve, field, frozen
 
@@ -19,6 +20,7 @@ COMPUTING = 0.9
 BUSY = 0.7
 BUSY_WITH_A_BACKLOG = 0.4
 SMALL_TRANSACTION = 500
+SMALL = 100
 MANY_WORKERS = 8
 GOOD_HIT_RATE = 0.9
 PULL_LIMIT = 5_000
@@ -29,9 +31,11 @@ STAGES = {"writing": "database", "enriching": "look-up", "settling": "queue"}
 
 @frozen
 class Knobs:
-    """The settings that change what a stage can do, as they are."""
+    """The settings that change what a stage can do, as they are. A database `has_one_writer` where others must wait."""
 
     workers: int = 1
+    has_workers_off: bool = False
+    has_one_writer: bool = False
     db_batch_size: int | None = None
     batch_size: int = 1_000
     pull_limits: Mapping[str, int] = field(factory=dict)
@@ -59,7 +63,13 @@ class Load:
 
 def limiting(load: Load, knobs: Knobs) -> Limit:
     """The stage that everything else waits for."""
-    for found in (_away(load), _computing(load), _working(load, knobs), _queueing(load, knobs), _bringing(load, knobs)):
+    for found in (
+        _away(load),
+        _computing(load, knobs),
+        _working(load, knobs),
+        _queueing(load, knobs),
+        _bringing(load, knobs),
+    ):
         if found is not None:
             return found
     return NOTHING_WAITS
@@ -76,15 +86,36 @@ def _away(load: Load) -> Limit | None:
     return None
 
 
-def _computing(load: Load) -> Limit | None:
-    if load.cpu < COMPUTING:
+def _computing(load: Load, knobs: Knobs) -> Limit | None:
+    is_sqlite = knobs.has_one_writer and load.workers.get("writing", 0.0) >= BUSY  # it is SQLite that computes
+    if load.cpu < COMPUTING or is_sqlite:
         return None
     percent = round(load.cpu * 100)
+    small = _small(load, knobs)
+    if small is not None:
+        case, what, size, setting = small
+        sentence = (
+            f"This engine itself: it keeps {percent} % of a core computing, for {what} of at most {size} records. "
+            "Larger ones are fewer."
+        )
+        return Limit("engine", case, sentence, setting, {"percent": percent, "size": size})
     sentence = (
         f"This engine itself: it keeps {percent} % of a core computing, and cannot use more than one. "
         "Another engine on the same queue (`python -m engine worker`) uses another core."
     )
     return Limit("engine", "engine-computing", sentence, values={"percent": percent})
+
+
+def _small(load: Load, knobs: Knobs) -> tuple[str, str, int, str] | None:
+    """Case, name, size and setting of what is so small that most of the computing is for its number."""
+    pulls = [knobs.pull_limits.get(name, PULL_LIMIT) for name in load.sources]
+    sizes = (
+        ("engine-transactions", "transactions", knobs.db_batch_size or PULL_LIMIT, "worker.db_batch_size"),
+        ("engine-batches", "batches", knobs.batch_size, "queue.batch_size"),
+        ("engine-pulls", "pulls", min(pulls, default=PULL_LIMIT), "source.pull_limit"),
+    )
+    smallest = min(sizes, key=itemgetter(2))
+    return smallest if smallest[2] <= SMALL else None
 
 
 def _working(load: Load, knobs: Knobs) -> Limit | None:
@@ -105,6 +136,9 @@ def _writing(values: Mapping[str, int | str], knobs: Knobs) -> Limit:
         sentence = f"{spent}: the database commits transactions of at most {size} records. Larger ones are faster."
         more = {**values, "size": size}
         return Limit("database", "database-small", sentence, "worker.db_batch_size", more)
+    if knobs.has_one_writer:
+        sentence = f"{spent}: a SQLite file takes one transaction at a time. MySQL or MariaDB takes several."
+        return Limit("database", "database-single", sentence, "database.url", values)
     if knobs.workers < MANY_WORKERS:
         sentence = f"{spent}: the database. More workers than {knobs.workers} use more of it, until it is busy itself."
         return Limit("database", "database-busy", sentence, "worker.worker_count", values)
@@ -146,7 +180,8 @@ def _queueing(load: Load, knobs: Knobs) -> Limit | None:
             "The queue is full, and this engine has no workers: more engines must work it off "
             "(`python -m engine worker`)."
         )
-        return Limit("queue", "queue-full", sentence, "worker.enabled", {"source": paused[0]})
+        setting = "worker.enabled" if knobs.has_workers_off else None  # the command `fetch` never has any
+        return Limit("queue", "queue-full", sentence, setting, {"source": paused[0]})
     return None
 
 

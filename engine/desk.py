@@ -19,6 +19,7 @@ from engine.moments import iso
 from engine.picture import About, Health, LettersView, Limit, Picture, QueueView
 from engine.pipeline import Pipeline
 from engine.pulse import Pulse
+from engine.rates import History
 from engine.readiness import Readiness
 from engine.rounds import Rounds
 from engine.second_chance import SecondChance
@@ -47,6 +48,7 @@ class Desk:
     stop: trio.Event
     began_at: float
     _readiness: Readiness = field(init=False)
+    _history: History = field(factory=History)
     _drawing: Drawing | None = None
     _rounds: Rounds | None = None
     _connections: Connections | None = None
@@ -63,7 +65,7 @@ class Desk:
         """Watch a pipeline that runs with these settings for ever."""
         self.settings = settings
         self._clean = Cleaner.of(self.settings.secrets())
-        pulse = Pulse(pipeline, self.stats, self._readiness)
+        pulse = Pulse(pipeline, self.stats, self._readiness, self._history)
         self._drawing = Drawing(self.settings, pipeline, pulse, self.stats, self._clean.text)
         self._connections, self._feed = connections, feed
         async with trio.open_nursery() as nursery:
@@ -120,7 +122,7 @@ class Desk:
         return About(
             version=self._installed_version(),
             started_at=iso(began),
-            uptime_seconds=round(time() - self.began_at, 1),
+            uptime_seconds=max(0.0, round(time() - self.began_at, 1)),
             host=socket.gethostname(),
             pid=os.getpid(),
             queue=_kind(self.settings.queue.url),

@@ -98,6 +98,8 @@ class Drawing:
         """What everything else waits for."""
         knobs = Knobs(
             workers=len(self.pipeline.workers),
+            has_workers_off=not self.settings.worker.enabled,
+            has_one_writer=self.settings.database.url.startswith("sqlite:"),
             db_batch_size=self.settings.worker.db_batch_size,
             batch_size=self.settings.queue.batch_size,
             pull_limits={source.name: source.pull_limit for source in self.settings.sources},

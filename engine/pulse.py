@@ -27,13 +27,14 @@ STALE_SECONDS = 5.0
 class Pulse:
     """The last minute, second by second, and the last hour in larger steps; nothing in it grows with time.
 
-    The queue is asked beside the beats: one that hangs makes `depth` None, and holds nothing up.
+    `history` is that of the run: pipelines take it over from each other. The queue is asked beside the beats: one that
+    hangs makes `depth` None, and holds nothing up.
     """
 
     pipeline: Pipeline
     stats: Stats
     readiness: Readiness
-    history: History = field(factory=History)
+    history: History
     _depth: int | None = None
     _depth_at: float = float("-inf")
     _totals: Window = field(factory=lambda: Window(MINUTE + 1))

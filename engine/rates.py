@@ -34,7 +34,10 @@ class Window:
 
 @define(eq=False)
 class History:
-    """Records a second in steps of ten seconds, over the last hour; `unix` times are whole steps."""
+    """Records a second in steps of ten seconds, over the last hour, from a total of 0; `unix` times are whole steps.
+
+    Where the clock is set back, what it then says is still to come is forgotten.
+    """
 
     _points: deque[tuple[int, float]] = field(factory=lambda: deque(maxlen=HISTORY_POINTS))
     _step: int | None = None
@@ -44,6 +47,10 @@ class History:
         """The total at this moment."""
         step = int(unix) // HISTORY_SECONDS
         if self._step is None:
+            self._step = step  # what was done before somebody looked counts as done in this step
+        elif step < self._step:
+            while self._points and self._points[-1][0] >= step * HISTORY_SECONDS:
+                self._points.pop()
             self._step, self._total = step, total
         elif step > self._step:
             seconds = (step - self._step) * HISTORY_SECONDS

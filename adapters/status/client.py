@@ -7,7 +7,6 @@ import msgspec
 
 from engine.errors import ConfigError, UnavailableError
 from engine.picture import VERSION, Picture
-from engine.printable import printable
 from engine.settings import Settings
 from engine.settings.allowed import split_address
 
@@ -34,7 +33,7 @@ def ask(settings: Settings) -> Picture:
     except httpx.HTTPError as error:
         raise UnavailableError(f"no engine answers at {url}: {error or type(error).__name__}; does one run?") from None
     if answer.status_code != HTTP_OK:
-        said = printable(content[:200].decode(errors="replace"))
+        said = repr(content[:200].decode(errors="replace"))
         raise UnavailableError(f"{url} answers {answer.status_code}: {said}")
     return picture_of(content, url)
 

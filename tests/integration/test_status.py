@@ -92,6 +92,19 @@ def test_the_numbers_are_those_of_the_run(collector: Collector, tmp_path: Path) 
         assert metrics["botnet_engine_ready"] == metrics["botnet_engine_audit_balanced"] == 1
 
 
+def test_a_reload_leaves_the_last_hour_as_it_was(collector: Collector, tmp_path: Path) -> None:
+    """The next pipeline goes on with the history of the run."""
+    write(tmp_path, collector)
+    with started(tmp_path) as engine, page_of(engine) as page:
+        before = page.until(lambda seen: seen.rate.hour > 0).rate.history
+        engine.send(signal.SIGHUP)
+        engine.wait_for("configuration applied")
+        applied = page.picture().engine.uptime_seconds
+        after = page.until(lambda seen: seen.engine.uptime_seconds > applied + 3)
+        assert after.rate.history[: len(before)] == before
+        assert after.rate.hour > 0
+
+
 def test_nothing_shown_identifies_an_address_or_a_secret(collector: Collector, tmp_path: Path) -> None:
     """No address is in a metric; the collector's key, which a record echoes, is masked in the reasons."""
     collector.add([sighting(1, "canary-key")])

@@ -166,7 +166,7 @@ def test_top_looks_at_times_that_there_are(every: str, collector: Collector, tmp
 
 
 STRANGERS = {
-    "steers the terminal": (b"HTTP/1.0 404 \r\n\r\n\x1b]0;mine\x07\x1b[2Jexit\r: 0", "answers 404: \\x1b]0;mine"),
+    "steers the terminal": (b"HTTP/1.0 404 \r\n\r\n\x1b]0;mine\x07\x1b[2Jexit\r: 0", "answers 404: '\\x1b]0;mine"),
     "speaks of something else": (b"HTTP/1.0 200 \r\n\r\n[]", "is no engine"),
     "is of another version": (b'HTTP/1.0 200 \r\n\r\n{"version": 2}', "speaks version 2"),
     "speaks another language": (b"-ERR unknown command\r\n", "no engine answers"),

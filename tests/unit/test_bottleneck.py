@@ -15,6 +15,7 @@ CASES = [
     (Load(), Knobs(), "none", "nothing-waits", None),
     (Load(workers=IDLE, sources=RESTING, cpu=0.2, settled=2_000), Knobs(), "none", "nothing-waits", None),
     (Load(workers=WRITING, sources=RESTING), Knobs(workers=2), "database", "database-busy", "worker.worker_count"),
+    (Load(workers=WRITING), Knobs(has_one_writer=True), "database", "database-single", "database.url"),
     (Load(workers=WRITING), Knobs(db_batch_size=50), "database", "database-small", "worker.db_batch_size"),
     (Load(workers=WRITING), Knobs(workers=8), "database", "database-full", None),
     (Load(workers=ENRICHING), Knobs(), "look-up", "look-up-busy", "worker.enricher_concurrent"),
@@ -31,7 +32,11 @@ CASES = [
         Load(workers=IDLE, backlog=40, claiming=0.9, settled=500, sources=FETCHING),
         Knobs(), "queue", "queue-claiming", "queue.batch_size",
     ),
-    (Load(sources={"s": {"paused": 0.95}}), Knobs(workers=0), "queue", "queue-full", "worker.enabled"),
+    (Load(sources={"s": {"paused": 0.95}}), Knobs(workers=0), "queue", "queue-full", None),
+    (
+        Load(sources={"s": {"paused": 0.95}}),
+        Knobs(workers=0, has_workers_off=True), "queue", "queue-full", "worker.enabled",
+    ),
     (
         Load(workers=IDLE, sources={"s": {"fetching": 0.2, "storing": 0.7}}),
         Knobs(), "queue", "queue-storing", "queue.batch_size",
@@ -42,6 +47,17 @@ CASES = [
     ),
     (Load(workers=IDLE, sources=FETCHING), Knobs(pull_limits={"s": 5_000}), "source", "source-slow", None),
     (Load(workers=WRITING, cpu=0.97), Knobs(), "engine", "engine-computing", None),
+    (
+        Load(workers=WRITING, cpu=0.97),
+        Knobs(db_batch_size=50), "engine", "engine-transactions", "worker.db_batch_size",
+    ),
+    (Load(workers=WRITING, cpu=0.97), Knobs(batch_size=1), "engine", "engine-batches", "queue.batch_size"),
+    (
+        Load(workers=SETTLING, cpu=0.97, sources=FETCHING),
+        Knobs(pull_limits={"s": 20, "other": 1}), "engine", "engine-pulls", "source.pull_limit",
+    ),
+    (Load(workers=WRITING, cpu=0.97), Knobs(has_one_writer=True), "database", "database-single", "database.url"),
+    (Load(workers=IDLE, cpu=0.97), Knobs(has_one_writer=True), "engine", "engine-computing", None),
     (Load(workers=WRITING, cpu=0.97, away=["database"]), Knobs(), "database", "database-away", None),
     (Load(workers=ENRICHING, away=["look-up"]), Knobs(), "look-up", "look-up-away", None),
     (Load(workers=IDLE, away=["queue", "s"], sources=FETCHING), Knobs(), "queue", "queue-away", None),

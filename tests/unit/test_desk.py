@@ -90,7 +90,7 @@ async def test_the_picture_follows_the_run(autojump_clock: MockClock) -> None:
     assert (source.name, source.fetched, source.state) == ("s", 20, "waiting")
     assert source.cursor is not None
     assert source.cursor.sequence == 20
-    assert (last.limit.stage, last.limit.setting) == ("database", "worker.worker_count")
+    assert (last.limit.stage, last.limit.setting) == ("database", "database.url")
     assert last.cache.misses == 20
     assert {picture.health.ready for picture in watched.seen[3:]} == {True}
 

@@ -27,7 +27,7 @@ def test_the_history_has_a_point_every_ten_seconds() -> None:
     """Records a second in each whole step; a gap is spread over the steps it took; an hour is kept."""
     history = History()
     assert (history.points, history.mean) == ([], 0.0)
-    history.add(1003.0, 0)
+    history.add(1003.0, 10)
     history.add(1009.0, 50)
     assert history.points == []
     history.add(1010.0, 60)
@@ -38,6 +38,18 @@ def test_the_history_has_a_point_every_ten_seconds() -> None:
         history.add(2000.0 + step * HISTORY_SECONDS, 360)
     assert len(history.points) == HISTORY_POINTS
     assert history.mean == 0.0
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_history() -> None:
+    """What it says is still to come is forgotten; from then on there are points as before."""
+    history = History()
+    for step in range(5):
+        history.add(1000.0 + 10 * step, 100 * step)
+    history.add(1015.0, 500)
+    assert history.points == [(1000, 10.0)]
+    history.add(1020.0, 540)
+    history.add(1030.0, 640)
+    assert history.points == [(1000, 10.0), (1010, 4.0), (1020, 10.0)]
 
 
 async def test_a_clock_runs_in_one_state_at_a_time(autojump_clock: MockClock) -> None:

@@ -11,8 +11,15 @@ const CHINESE = {
   "source-away": "没有一个采集源应答（{source}）：恢复之前无事可做。",
   "engine-computing":
     "瓶颈是引擎本身：它让一个 CPU 核心 {percent}% 的时间都在计算，而且只能用一个核心。在同一队列上再启动一个引擎（python -m engine worker）即可用上另一个核心。",
+  "engine-transactions":
+    "瓶颈是引擎本身：它让一个 CPU 核心 {percent}% 的时间都在计算，因为每个事务至多 {size} 条记录。事务越大，次数越少。",
+  "engine-batches":
+    "瓶颈是引擎本身：它让一个 CPU 核心 {percent}% 的时间都在计算，因为每个批次至多 {size} 条记录。批次越大，次数越少。",
+  "engine-pulls":
+    "瓶颈是引擎本身：它让一个 CPU 核心 {percent}% 的时间都在计算，因为每次至多拉取 {size} 条记录。每次拉取更多，次数就更少。",
   "database-small": "工作单元 {percent}% 的时间在写入：数据库每个事务至多提交 {size} 条记录。事务越大越快。",
   "database-busy": "工作单元 {percent}% 的时间在写入：瓶颈是数据库。工作单元多于 {workers} 个可以更充分地利用它，直到它自己饱和。",
+  "database-single": "工作单元 {percent}% 的时间在写入：SQLite 文件同一时刻只接受一个事务。MySQL 或 MariaDB 可以同时接受多个。",
   "database-full": "全部 {workers} 个工作单元 {percent}% 的时间在写入：数据库已到极限，需要更快的机器或磁盘。",
   "look-up-cache": "工作单元 {percent}% 的时间在查询地址，而缓存已满，命中率只有 {hits}%。更大的缓存命中更多。",
   "look-up-busy": "工作单元 {percent}% 的时间在查询地址。如果每次查询都要等待，提高并发查询数会有帮助。",
