@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Unpack
 
 import click
@@ -13,6 +14,7 @@ from engine import upgrade_lines
 from engine.cli_options import Given, config_options, settings_to_inspect
 from engine.errors import RejectedError
 from engine.ports import SchemaStep
+from engine.progress import elapsing
 from engine.settings import Settings
 
 EXIT_NOT_UPGRADED = 1
@@ -38,6 +40,7 @@ def upgrade_command(*, yes: bool, **given: Unpack[Given]) -> None:
 
 
 async def _upgrade(settings: Settings, yes: bool) -> None:  # noqa: FBT001 - trio passes on no keywords
+    say = partial(click.echo, err=True)
     async with wiring.open_upgrade(settings) as upgrade:
         steps = await upgrade.plan()
         if not steps:
@@ -47,10 +50,10 @@ async def _upgrade(settings: Settings, yes: bool) -> None:  # noqa: FBT001 - tri
         if not yes:
             _ask(steps)
         for step in steps:
-            click.echo(f"{step.table} … ", nl=False)
+            click.echo(f"{step.table} …")
             began = time.perf_counter()
-            await upgrade.carry_out(step)
-            click.echo(f"done in {time.perf_counter() - began:.1f} s")
+            await elapsing(step.table, say, partial(upgrade.carry_out, step))
+            click.echo(f"{step.table}: done in {time.perf_counter() - began:.1f} s")
         click.echo("all tables are as this engine makes them")
 
 

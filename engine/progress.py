@@ -2,15 +2,19 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
+import outcome
+import trio
 from attrs import define, field
 
 from engine.durations import duration
 
 LINE_SECONDS = 10.0
 
+T = TypeVar("T")
 Say = Callable[[str], None]
 Show = Callable[[int, int], None]
 """Told how much is done, and of how much as far as that is known."""
@@ -37,6 +41,22 @@ def progress(what: str, unit: str, say: Say) -> Iterator[Show]:
             bar.update(row, completed=done, total=max(done, total), speed=f"{pace.rate(done):,.0f}/s")
 
         yield show
+
+
+async def elapsing(what: str, say: Say, work: Callable[[], Awaitable[T]]) -> T:
+    """Do what cannot tell how far it is; `say` gets a line every LINE_SECONDS on how long it has taken."""
+    began = trio.current_time()
+
+    async def tell() -> None:
+        while True:
+            await trio.sleep(LINE_SECONDS)
+            say(f"{what}: {duration(trio.current_time() - began)} so far")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(tell)
+        result = await outcome.acapture(work)  # an error of the work leaves as it is, in no group
+        nursery.cancel_scope.cancel()
+    return result.unwrap()
 
 
 @define(eq=False)

@@ -95,6 +95,5 @@ def ids(place: Place, listing: Sequence[str]) -> list[int]:
     """The letters that a listing names."""
     ended = typed(place, *listing)
     assert ended.code == 0, ended.errors
-    return [
-        int(line.split()[0]) for line in ended.output.splitlines() if line[:1].isdigit() or line[:3].strip().isdigit()
-    ]
+    words = [line.split()[0] for line in ended.output.splitlines() if line.strip()]
+    return [int(word) for word in words if word.isdigit()]

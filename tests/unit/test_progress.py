@@ -1,6 +1,11 @@
 """How far a long command has come, in lines."""
 
-from engine.progress import LINE_SECONDS, Lines, Pace, line, progress
+import pytest
+import trio
+from trio.testing import MockClock
+
+from engine.errors import RejectedError
+from engine.progress import LINE_SECONDS, Lines, Pace, elapsing, line, progress
 
 
 def test_a_line_now_and_then() -> None:
@@ -37,3 +42,28 @@ def test_nothing_is_drawn_where_there_is_no_terminal() -> None:
     with progress("audit", "batches", said.append) as show:
         show(1, 2)
     assert said == []
+
+
+async def test_what_cannot_tell_how_far_it_is_says_how_long_it_takes(autojump_clock: MockClock) -> None:
+    """A line now and then while it goes on, none after; what it finds is handed on."""
+    said: list[str] = []
+
+    async def work() -> int:
+        await trio.sleep(2.5 * LINE_SECONDS)
+        return 7
+
+    assert await elapsing("counting", said.append, work) == 7
+    await trio.sleep(2 * LINE_SECONDS)
+    assert said == ["counting: 10 s so far", "counting: 20 s so far"]
+    assert autojump_clock.current_time() > 0
+
+
+async def test_an_error_of_what_takes_long_is_in_no_group() -> None:
+    """Whoever asked for it knows it by its type."""
+
+    async def work() -> None:
+        await trio.lowlevel.checkpoint()
+        raise RejectedError("no")
+
+    with pytest.raises(RejectedError, match="no"):
+        await elapsing("counting", print, work)
