@@ -120,7 +120,7 @@ def test_work_goes_on_while_a_reload_of_the_configuration_reads_files(tmp_path: 
     """Between the hangup and the new pipeline, however long a file takes to be read, batches are written."""
     (tmp_path / "geo").mkdir()
     ranges = (
-        (f"{n >> 16}.{n >> 8 & 255}.{n & 255}.0", f"{n >> 16}.{n >> 8 & 255}.{n & 255}.9") for n in range(400_000)
+        (f"{n >> 16}.{n >> 8 & 255}.{n & 255}.0", f"{n >> 16}.{n >> 8 & 255}.{n & 255}.9") for n in range(800_000)
     )
     write_tsv(tmp_path / "geo" / "x.tsv", ((*each, 15169, "US", "GOOGLE") for each in ranges))
     write_config(
@@ -139,7 +139,8 @@ def test_work_goes_on_while_a_reload_of_the_configuration_reads_files(tmp_path: 
         events = [line["event"] for line in lines(engine)]
     reading = events.index("reading the configuration again")
     following = events.index("starting", reading)
-    assert events[reading:following].count("batch written") >= 5
+    # Read in the event loop, the file lets at most the one batch through that was under way.
+    assert events[reading:following].count("batch written") >= 2
 
 
 def longest_pause(engine: EngineProcess) -> float:

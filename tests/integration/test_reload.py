@@ -194,9 +194,10 @@ def test_hangups_while_the_engine_starts(load: Load) -> None:
 
 
 def test_a_hangup_ends_a_command_that_is_no_run(load: Load) -> None:
-    """As it does any other program."""
+    """As it does any other program; one that was told to ignore it, as by nohup, goes on doing so."""
     load.configure("a", workers=1)
     load.mariadb.pause()
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
     try:
         with EngineProcess(load.folder, "check") as command:
             while not command.holds_hangups:
@@ -204,6 +205,7 @@ def test_a_hangup_ends_a_command_that_is_no_run(load: Load) -> None:
             command.send(signal.SIGHUP)
             assert command.wait(10) == -signal.SIGHUP
     finally:
+        signal.signal(signal.SIGHUP, inherited)
         load.mariadb.resume()
 
 
