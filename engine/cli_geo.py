@@ -11,6 +11,7 @@ from adapters import wiring
 from engine import file_lines
 from engine.cli_options import Given, config_options, settings_from
 from engine.errors import RejectedError
+from engine.progress import elapsing
 from engine.settings import PROVIDERS
 
 EXIT_REFUSED = 1
@@ -59,7 +60,8 @@ def update(*, files: tuple[Path, ...], provider: str | None, force: bool, **give
         given["pairs"] = (*given["pairs"], f"geo.provider={provider}")
     settings = settings_from(**given)
     try:
-        replaced = trio.run(partial(wiring.update_look_up_files, settings, files, force=force, say=click.echo))
+        bring = partial(wiring.update_look_up_files, settings, files, force=force, say=click.echo)
+        replaced = trio.run(elapsing, "geo update", partial(click.echo, err=True), bring)
     except RejectedError as refusal:
         click.echo(refusal.reason, err=True)
         raise SystemExit(EXIT_REFUSED) from None
