@@ -11,6 +11,7 @@ from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from attrs import frozen
 
 from engine.delivery import RawRecord, Unreadable
+from engine.moments import text_of
 from engine.sighting import Sighting
 
 BOTNET_TYPE = re.compile(r"\A[a-z0-9_]{1,40}\Z")
@@ -112,7 +113,7 @@ def reader(rules: Rules, now: datetime) -> Reader:
 
 def latest_of(now: datetime) -> str:
     """The last moment at which what is received `now` may have been seen."""
-    return _text_of(now.astimezone(UTC) + AHEAD_LIMIT)
+    return text_of(now.astimezone(UTC) + AHEAD_LIMIT)
 
 
 def canonical_ips(texts: Sequence[str], *, allow_reserved: bool) -> Sequence[str] | None:
@@ -187,11 +188,7 @@ def utc_text(value: object, zone: tzinfo) -> str:
         if isinstance(error, RefusedError):
             raise
         raise RefusedError(f"timestamp {_show(value)} is not a date and time in ISO 8601") from None
-    return _text_of(moment)
-
-
-def _text_of(moment: datetime) -> str:
-    return moment.isoformat(" ")[:19]
+    return text_of(moment)
 
 
 def _is_cleanup(value: object) -> bool:

@@ -14,7 +14,7 @@ from attrs import define, evolve
 from engine.archive import Books
 from engine.audit import QUEUED, Ledger, Receipt, Receipts, balance
 from engine.errors import EngineError
-from engine.moments import iso
+from engine.moments import iso, text_of
 from engine.picture import AuditView
 
 AUDIT_SECONDS = 60.0
@@ -58,7 +58,7 @@ class Auditing:
         """Audit what this run put in the last minutes."""
         since = max(self.began_at, datetime.now(UTC) - LATELY)
         seen, _ = await self._window(books, since, None)
-        self.lately = evolve(seen, since=iso(_text(since)), at=iso(_text(datetime.now(UTC))))
+        self.lately = evolve(seen, since=iso(text_of(since)), at=iso(text_of(datetime.now(UTC))))
 
     async def look_at_all(self, books: Receipts) -> None:
         """Audit from the first receipt to what was put before now, resting between the windows."""
@@ -76,7 +76,7 @@ class Auditing:
                 width = max(LEAST_WINDOW, width / 2)
             begin = end
             await trio.sleep(SHARE * (trio.current_time() - began))
-        self.whole = evolve(whole, since=iso(_text(first)), at=iso(_text(now)))
+        self.whole = evolve(whole, since=iso(text_of(first)), at=iso(text_of(now)))
 
     async def _window(self, books: Receipts, begin: datetime, end: datetime | None) -> tuple[AuditView, int]:
         """What was put from the one moment to before the other, and how many receipts that are.
@@ -84,11 +84,11 @@ class Auditing:
         First the queue, then the rows: what left the one is in the others. What was dropped from the queue's dead
         letters may be noted in a later window: where something is missing, receipts are read to the end.
         """
-        noted = await books.receipts(_text(begin), None if end is None else _text(end))
+        noted = await books.receipts(text_of(begin), None if end is None else text_of(end))
         seen = await self._held_against(noted)
         if seen.missing and end is not None:
             names = {receipt.name for receipt in noted}
-            noted = [receipt for receipt in await books.receipts(_text(begin), None) if receipt.name in names]
+            noted = [receipt for receipt in await books.receipts(text_of(begin), None) if receipt.name in names]
             seen = await self._held_against(noted)
         return seen, len(noted)
 
@@ -134,7 +134,3 @@ def _sum(one: AuditView, other: AuditView) -> AuditView:
         since="",
         at="",
     )
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat(" ")[:19]

@@ -21,10 +21,15 @@ def moment_of(text: str, now: datetime) -> str:
             moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
-        return max(moment.astimezone(UTC), _FIRST).isoformat(" ")[:19]
+        return text_of(max(moment.astimezone(UTC), _FIRST))
     except (ValueError, OverflowError):
         allowed = "a time ago such as 24h, 7d or 90m, or a moment of UTC such as 2026-11-23T10:00:00"
         raise ValueError(f"{text!r} is no time; allowed: {allowed}") from None
+
+
+def text_of(moment: datetime) -> str:
+    """A moment of UTC in the form of `seen_at`."""
+    return moment.isoformat(" ")[:19]
 
 
 def iso(moment: str) -> str:

@@ -59,6 +59,17 @@ def lines(engine: EngineProcess) -> list[dict[str, Any]]:
     return [json.loads(line) for line in engine.errors.splitlines()]
 
 
+def configure(folder: Path, collector: Collector) -> None:
+    """One worker, small batches, and a log that a program reads."""
+    write_config(
+        folder,
+        log={"format": "json", "file": ""},
+        queue={"batch_size": 50},
+        worker={"worker_count": 1, "db_batch_size": 50},
+        source=[{"name": "one", "url": collector.url, "pull_limit": RECORDS_PER_PULL, "pull_interval_seconds": 0.01}],
+    )
+
+
 def batches(engine: EngineProcess) -> int:
     """How many were written so far."""
     return engine.errors.count('"batch written"')
@@ -79,13 +90,7 @@ def test_facts_change_and_nothing_else(tmp_path: Path, collector: Collector) -> 
     for name in ("geo", "engine.toml"):
         (tmp_path / "command" / name).symlink_to(tmp_path / name)
     in_use = lookup_file(tmp_path / "geo" / "x.mmdb", mmdb.DB_IP_CITY, 60)
-    write_config(
-        tmp_path,
-        log={"format": "json", "file": ""},
-        queue={"batch_size": 50},
-        worker={"worker_count": 1, "db_batch_size": 50},
-        source=[{"name": "one", "url": collector.url, "pull_limit": RECORDS_PER_PULL, "pull_interval_seconds": 0.01}],
-    )
+    configure(tmp_path, collector)
     with EngineProcess(tmp_path) as engine:
         wait_for_batches(engine, 20)
         update(tmp_path / "command", lookup_file(tmp_path / "x.mmdb", mmdb.FLAT_CITY, 1))
@@ -123,13 +128,7 @@ def test_work_goes_on_while_a_reload_of_the_configuration_reads_files(tmp_path: 
         (f"{n >> 16}.{n >> 8 & 255}.{n & 255}.0", f"{n >> 16}.{n >> 8 & 255}.{n & 255}.9") for n in range(800_000)
     )
     write_tsv(tmp_path / "geo" / "x.tsv", ((*each, 15169, "US", "GOOGLE") for each in ranges))
-    write_config(
-        tmp_path,
-        log={"format": "json", "file": ""},
-        queue={"batch_size": 50},
-        worker={"worker_count": 1, "db_batch_size": 50},
-        source=[{"name": "one", "url": collector.url, "pull_limit": RECORDS_PER_PULL, "pull_interval_seconds": 0.01}],
-    )
+    configure(tmp_path, collector)
     with EngineProcess(tmp_path) as engine:
         wait_for_batches(engine, 20)
         engine.send(signal.SIGHUP)
