@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import islice
+from itertools import islice, repeat
 
 import trio
 from attrs import define, field
@@ -121,9 +121,8 @@ class Enrichment:
 
     def _remember(self, facts: Mapping[str, Facts]) -> None:
         cache = self._cache
-        expires = trio.current_time() + self.ttl_seconds
-        for ip, known in facts.items():
-            cache.pop(ip, None)
-            cache[ip] = (expires, known)
+        for expired in cache.keys() & facts.keys():
+            del cache[expired]
+        cache.update(zip(facts, zip(repeat(trio.current_time() + self.ttl_seconds), facts.values())))  # noqa: B905 - one is endless
         for oldest in list(islice(cache, max(0, len(cache) - self.cache_size))):
             del cache[oldest]

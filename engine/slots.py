@@ -4,12 +4,14 @@ Transactions of one botnet type wait for each other only where they touch the sa
 """
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
 from zlib import crc32
 
 from engine.sighting import Sighting
 
 SLOTS = 8
 _BITS = 3
+_SAMPLE = 64
 
 
 def spread(sightings: Sequence[Sighting], size: int) -> Iterable[Sequence[Sighting]]:
@@ -22,13 +24,16 @@ def spread(sightings: Sequence[Sighting], size: int) -> Iterable[Sequence[Sighti
         return [sightings]
     parts: list[list[Sighting]] = [[] for _ in range(1 << bits)]
     shift = 32 - bits
-    for sighting in sightings:
-        parts[crc32(sighting.ip.encode()) >> shift].append(sighting)
+    for sighting, checksum in zip(sightings, _checksums(sightings), strict=True):
+        parts[checksum >> shift].append(sighting)
     return filter(None, parts)
 
 
 def covered(sightings: Sequence[Sighting]) -> range:
-    """The slots from the first to the last one that any of these is in."""
-    sums = [crc32(sighting.ip.encode()) for sighting in sightings]
-    shift = 32 - _BITS
-    return range(min(sums) >> shift, (max(sums) >> shift) + 1) if sums else range(SLOTS)
+    """The slots from the first to the last one that any of these is in, by a sample: being wrong costs a wait only."""
+    slots = [checksum >> 32 - _BITS for checksum in _checksums(sightings[:_SAMPLE])]
+    return range(min(slots), max(slots) + 1) if slots else range(SLOTS)
+
+
+def _checksums(sightings: Sequence[Sighting]) -> Iterable[int]:
+    return map(crc32, map(str.encode, map(itemgetter(0), sightings)))

@@ -6,6 +6,7 @@ loop.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
@@ -37,6 +38,9 @@ class Head(NamedTuple):
     communications: int
 
 
+_head = partial(tuple.__new__, Head)
+
+
 class Grouped(NamedTuple):
     """What some batches say, without repeats: communications and, by address, reports that it is clean.
 
@@ -54,9 +58,7 @@ class Grouped(NamedTuple):
         counts = Counter(map(itemgetter(0), self.seen))
         ips = last if last.keys() >= self.cleanups.keys() else sorted({*last, *self.cleanups})
         return list(
-            map(
-                Head._make, zip(ips, map(first.get, ips), map(last.get, ips), map(counts.__getitem__, ips), strict=True)
-            )
+            map(_head, zip(ips, map(first.get, ips), map(last.get, ips), map(counts.__getitem__, ips), strict=True))
         )
 
     def times(self) -> dict[str, list[str]]:

@@ -42,16 +42,17 @@ def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
     return (values[begin : begin + AT_ONCE] for begin in range(0, len(values), AT_ONCE))
 
 
-def statements(prefix: str, rows: Sequence[bytes], suffix: str, limit: int) -> Iterator[bytes]:
-    """Multi-row statements of at most `limit` bytes each; a single row may be longer than that."""
-    head, tail = prefix.encode(), suffix.encode()
-    chunk: list[bytes] = []
-    size = 0
-    for row in rows:
-        if chunk and size + len(row) + len(head) + len(tail) > limit:
-            yield head + b"(" + b"),(".join(chunk) + b")" + tail
-            chunk, size = [], 0
-        chunk.append(row)
-        size += len(row) + 3
-    if chunk:
-        yield head + b"(" + b"),(".join(chunk) + b")" + tail
+def statements(prefix: str, rows: Sequence[str], suffix: str, limit: int) -> Iterator[bytes]:
+    """Multi-row statements of at most `limit` bytes each; a single row may be longer than that.
+
+    Raises RejectedError like `encode`.
+    """
+    if not rows:
+        return
+    whole = encode(f"{prefix}({'),('.join(rows)}){suffix}")
+    if len(whole) <= limit or len(rows) == 1:
+        yield whole
+        return
+    middle = len(rows) // 2
+    yield from statements(prefix, rows[:middle], suffix, limit)
+    yield from statements(prefix, rows[middle:], suffix, limit)

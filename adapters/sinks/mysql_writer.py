@@ -157,8 +157,7 @@ def _transaction(wire: Wire, work: Callable[[], list[Written]], finish: Finish) 
 def _send(wire: Wire, around: tuple[str, str], rows: Sequence[str]) -> int:
     """Send rows in as many statements as they need; return the affected ones."""
     prefix, suffix = around
-    parts = statements(prefix, [encode(row) for row in rows], suffix, wire.statement_limit)
-    return sum(wire.execute(statement) for statement in parts)
+    return sum(wire.execute(statement) for statement in statements(prefix, rows, suffix, wire.statement_limit))
 
 
 def _settle(wire: Wire, batches: Sequence[Batch], written: Sequence[int]) -> list[Written]:
@@ -177,10 +176,10 @@ def _settle(wire: Wire, batches: Sequence[Batch], written: Sequence[int]) -> lis
     ]
 
 
-def _ledger_row(batch: Batch, written: int) -> bytes:
+def _ledger_row(batch: Batch, written: int) -> str:
     place = f"{_text(batch.source)},{batch.epoch:d},{batch.first:d},{batch.last:d},{batch.part:d}"
     counts = f"{batch.size:d},{written:d},{len(batch.sightings) - written:d},{len(batch.rejected):d}"
-    return f"{place},{_text(batch.name)},{_text(batch.botnet_type[:40])},{counts},UTC_TIMESTAMP()".encode()
+    return f"{place},{_text(batch.name)},{_text(batch.botnet_type[:40])},{counts},UTC_TIMESTAMP()"
 
 
 def _write_dead_letters(wire: Wire, batch: Batch) -> int:
@@ -197,7 +196,7 @@ def _write_dead_letters(wire: Wire, batch: Batch) -> int:
     return inserted - remove_settled(wire, keys)
 
 
-def _dead_letter(batch: Batch, rejected: Rejected, limit: int) -> bytes:
+def _dead_letter(batch: Batch, rejected: Rejected, limit: int) -> str:
     """The row of a dead letter. An original larger than a statement may be is cut, and the reason says so."""
     room = (limit - _ROW_OVERHEAD) // 2
     original, reason = rejected.original, rejected.reason[:_REASON_LENGTH]
@@ -208,7 +207,7 @@ def _dead_letter(batch: Batch, rejected: Rejected, limit: int) -> bytes:
         _text(digest_of(rejected.original)), _text(rejected.stage), _text(reason),
         f"{rejected.attempts:d}", f"X'{original.hex()}'", _text(batch.botnet_type[:40]), "UTC_TIMESTAMP()",
     )  # fmt: skip
-    return ",".join(fields).encode()
+    return ",".join(fields)
 
 
 def _text(text: str) -> str:
