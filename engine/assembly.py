@@ -23,6 +23,7 @@ from engine.settings import Settings, SourceSettings
 from engine.source_line import SourceLine
 from engine.stats import Stats
 from engine.trials import Trials
+from engine.turns import Turns
 from engine.worker import Outages, Trying, Worker
 
 RENEWALS_PER_LEASE = 4
@@ -68,7 +69,7 @@ class Assembly:
         return Pipeline(
             lines=[self._line(source, settings) for source, settings in self.feed.sources],
             workers=self._workers(workers, leasing),
-            open_sink=self.connections.open_sink,
+            open_sink=partial(Turns().sink, self.connections.open_sink),
             leasing=leasing,
             grace_seconds=self.settings.engine.shutdown_grace_seconds,
         )

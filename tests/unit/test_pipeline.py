@@ -190,6 +190,20 @@ async def test_an_outage_costs_waiting_and_nothing_else(what: str, autojump_cloc
     assert sum(line["event"] == "unavailable, waiting" for line in logs) <= 1
 
 
+async def test_workers_take_turns_at_the_same_addresses(autojump_clock: MockClock) -> None:
+    """Two large batches of one botnet type, not divided by address, are never in the database at the same time."""
+    world = World()
+    size = 600
+    world.settings = evolve(world.settings, worker=evolve(world.settings.worker, db_batch_size=size))
+    world.source.limit = size
+    fill(world, 2 * size)
+    world.database.latency_seconds = 100
+    with capture_logs() as logs:
+        await world.run(workers=2)
+    written = sorted(line["seconds"] for line in logs if line["event"] == "batch written")
+    assert written == [pytest.approx(100), pytest.approx(200)]
+
+
 async def test_a_soft_stop_finishes_what_is_in_hand(autojump_clock: MockClock) -> None:
     """The write under way ends, nothing new is begun, and the rest is done at the next start."""
     world = World()
