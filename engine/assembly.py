@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
-import trio
 from attrs import define, frozen
 
 from engine.acceptance import Rules
@@ -94,7 +93,7 @@ class Assembly:
                 leasing=leasing,
                 trials=trials,
                 enrichment=enrichment,
-                limiter=trio.CapacityLimiter(settings.enricher_concurrent),
+                concurrent=settings.enricher_concurrent,
                 trying=Trying(settings.max_retries, settings.retry_delay, settings.db_batch_size),
                 outages=outages,
                 stats=self.stats,

@@ -126,4 +126,4 @@ class _Trying:
 def _find_facts(settings: Settings) -> FindFacts:
     worker = settings.worker
     enrichment = Enrichment(wiring.open_lookup(settings), worker.enricher_cache_size, worker.enricher_cache_ttl)
-    return partial(enrichment.facts, limiter=trio.CapacityLimiter(worker.enricher_concurrent))
+    return partial(enrichment.facts, concurrent=worker.enricher_concurrent)

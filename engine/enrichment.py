@@ -1,6 +1,6 @@
 """Facts for addresses: one cache for all workers, and one look-up however many workers wait for the same address."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import islice, repeat
 
@@ -17,8 +17,9 @@ NOTHING = Facts()
 
 @define(eq=False)
 class _Flight:
-    """A look-up under way. Once it has landed there are facts, or an error, or neither if it was cancelled."""
+    """A look-up of some addresses. Once it has landed there are facts, or an error, or neither if it was cancelled."""
 
+    ips: Sequence[str]
     landed: trio.Event = field(factory=trio.Event)
     facts: Mapping[str, Facts] = field(factory=dict)
     error: EngineError | None = None
@@ -42,8 +43,8 @@ class Enrichment:
     _cache: dict[str, tuple[float, Facts]] = field(factory=dict, repr=False)
     _flights: dict[str, _Flight] = field(factory=dict, repr=False)
 
-    async def facts(self, ips: AbstractSet[str], limiter: trio.CapacityLimiter) -> dict[str, Facts]:
-        """Facts for every address; at most `limiter` look-ups of the caller are in flight at once.
+    async def facts(self, ips: AbstractSet[str], concurrent: int) -> dict[str, Facts]:
+        """Facts for every address; at most `concurrent` look-ups of the caller are in flight at once.
 
         Raises the EngineError of a look-up of its own; a look-up of somebody else that fails is made again.
         """
@@ -55,7 +56,7 @@ class Enrichment:
             flying = {flight for ip in missing if (flight := self._flights.get(ip)) is not None}
             grounded = [ip for ip in missing if ip not in self._flights]
             if grounded:
-                found.update(await self._fly(grounded, limiter))
+                found.update(await self._fly(grounded, concurrent))
             for flight in flying:
                 await flight.landed.wait()
                 found.update((ip, flight.facts[ip]) for ip in ips & flight.facts.keys())
@@ -89,35 +90,43 @@ class Enrichment:
                 missing.append(ip)
         return missing
 
-    async def _fly(self, ips: Sequence[str], limiter: trio.CapacityLimiter) -> dict[str, Facts]:
+    async def _fly(self, ips: Sequence[str], concurrent: int) -> dict[str, Facts]:
+        flights = [_Flight(run) for run in chunks(ips, self.lookup.chunk_size)]
+        for flight in flights:
+            self._flights.update(dict.fromkeys(flight.ips, flight))
+        waiting = iter(flights)
+        try:
+            # Few tasks for many look-ups: one for each costs more than all else that is done for an address.
+            async with trio.open_nursery() as nursery:
+                for _ in range(min(concurrent, len(flights))):
+                    nursery.start_soon(self._look_up_in_turn, waiting)
+        finally:
+            for flight in waiting:  # cancelled before they began
+                self._land(flight)
         found: dict[str, Facts] = {}
-        flights = []
-        async with trio.open_nursery() as nursery:
-            for run in chunks(ips, self.lookup.chunk_size):
-                flight = _Flight()
-                flights.append(flight)
-                self._flights.update(dict.fromkeys(run, flight))
-                nursery.start_soon(self._look_up, run, flight, limiter)
         for flight in flights:
             if flight.error is not None:
                 raise flight.error
             found.update(flight.facts)
         return found
 
-    async def _look_up(self, ips: Sequence[str], flight: _Flight, limiter: trio.CapacityLimiter) -> None:
-        generation = self.lookup.generation
-        try:
-            async with limiter:
-                known = await self.lookup.lookup(ips)
-            flight.facts = {ip: known.get(ip, NOTHING) for ip in ips}
-            if generation == self.lookup.generation:
-                self._remember(flight.facts)
-        except EngineError as error:
-            flight.error = error
-        finally:
-            for ip in ips:
-                del self._flights[ip]
-            flight.landed.set()
+    async def _look_up_in_turn(self, waiting: Iterator[_Flight]) -> None:
+        for flight in waiting:
+            generation = self.lookup.generation
+            try:
+                known = await self.lookup.lookup(flight.ips)
+                flight.facts = {ip: known.get(ip, NOTHING) for ip in flight.ips}
+                if generation == self.lookup.generation:
+                    self._remember(flight.facts)
+            except EngineError as error:
+                flight.error = error
+            finally:
+                self._land(flight)
+
+    def _land(self, flight: _Flight) -> None:
+        for ip in flight.ips:
+            del self._flights[ip]
+        flight.landed.set()
 
     def _remember(self, facts: Mapping[str, Facts]) -> None:
         cache = self._cache

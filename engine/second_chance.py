@@ -4,7 +4,6 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
-import trio
 from attrs import frozen
 
 from engine.archive import Archive
@@ -31,7 +30,7 @@ class SecondChance:
     async def give(self, letter: int | str) -> Retried | None:
         """Try it once; None where there is no such letter. Raises UnavailableError."""
         enrichment = Enrichment(self.feed.lookup, 1, 0.0)
-        find_facts = partial(enrichment.facts, limiter=trio.CapacityLimiter(1))
+        find_facts = partial(enrichment.facts, concurrent=1)
         if isinstance(letter, str):
             return await self._redeliver(letter, find_facts)
         return await self._retry(letter, find_facts)

@@ -41,13 +41,16 @@ class Outages:
 
 @define(eq=False)
 class Worker:
-    """One worker: one group of deliveries at a time, from the channel to the database."""
+    """One worker: one group of deliveries at a time, from the channel to the database.
+
+    `concurrent` is how many look-ups it makes at once.
+    """
 
     name: str
     leasing: Leasing
     trials: Trials
     enrichment: Enrichment
-    limiter: trio.CapacityLimiter
+    concurrent: int
     trying: Trying
     outages: Outages
     stats: Stats
@@ -141,7 +144,7 @@ class Worker:
     async def _facts(self, batches: Sequence[Batch]) -> Mapping[str, Facts]:
         self._mine.busy.turn("enriching")
         ips = {sighting.ip for batch in batches for sighting in batch.sightings}
-        return await self.outages.lookup.wait_for(self.enrichment.facts, ips, self.limiter)
+        return await self.outages.lookup.wait_for(self.enrichment.facts, ips, self.concurrent)
 
     async def _write(self, sink: Sink, batch: Batch, facts: Mapping[str, Facts], attempt: int) -> Written:
         """Write a batch; where it is refused, halve it until the bad record is alone, and bury that one."""

@@ -12,6 +12,8 @@ from engine.enrichment import NOTHING, Enrichment
 from engine.errors import UnavailableError
 from engine.sighting import Facts
 
+AT_ONCE = 20
+
 
 @define(eq=False)
 class SlowLookup:
@@ -47,17 +49,12 @@ class SlowLookup:
         return {ip: Facts(country_code=f"US {ip}") for ip in ips if ip.startswith("8")}
 
 
-def limiter(tokens: int = 20) -> trio.CapacityLimiter:
-    """A worker's limit."""
-    return trio.CapacityLimiter(tokens)
-
-
 async def test_known_and_unknown_addresses() -> None:
     """Facts for what is known, nothing for what is not; both are remembered."""
     lookup = SlowLookup()
     enrichment = Enrichment(lookup, 10, 60)
     for _ in range(2):
-        facts = await enrichment.facts({"8.8.8.8", "1.1.1.1"}, limiter())
+        facts = await enrichment.facts({"8.8.8.8", "1.1.1.1"}, AT_ONCE)
         assert facts == {"8.8.8.8": Facts(country_code="US 8.8.8.8"), "1.1.1.1": NOTHING}
     assert lookup.asked == {"8.8.8.8": 1, "1.1.1.1": 1}
 
@@ -69,7 +66,7 @@ async def test_a_thousand_waiters_cost_one_lookup(autojump_clock: MockClock) -> 
     answers = []
 
     async def wait() -> None:
-        answers.append(await enrichment.facts({"8.8.8.8"}, limiter()))
+        answers.append(await enrichment.facts({"8.8.8.8"}, AT_ONCE))
 
     async with trio.open_nursery() as nursery:
         for _ in range(1000):
@@ -85,7 +82,7 @@ async def test_overlapping_sets_share_what_they_share(autojump_clock: MockClock)
     got: list[set[str]] = []
 
     async def ask(*ips: str) -> None:
-        got.append(set(await enrichment.facts(set(ips), limiter())))
+        got.append(set(await enrichment.facts(set(ips), AT_ONCE)))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ask, "8.0.0.1", "8.0.0.2", "8.0.0.3")
@@ -101,7 +98,7 @@ async def test_waiters_are_served_even_when_the_cache_is_smaller_than_the_batch(
     ips = {f"8.0.0.{n}" for n in range(50)}
 
     async def ask() -> None:
-        assert set(await enrichment.facts(ips, limiter())) == ips
+        assert set(await enrichment.facts(ips, AT_ONCE)) == ips
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(ask)
@@ -114,9 +111,9 @@ async def test_the_cache_forgets_after_its_time(autojump_clock: MockClock) -> No
     lookup = SlowLookup()
     enrichment = Enrichment(lookup, 10, 60)
     for seconds, count in [(59, 1), (2, 2)]:
-        await enrichment.facts({"8.8.8.8"}, limiter())
+        await enrichment.facts({"8.8.8.8"}, AT_ONCE)
         await trio.sleep(seconds)
-        await enrichment.facts({"8.8.8.8"}, limiter())
+        await enrichment.facts({"8.8.8.8"}, AT_ONCE)
         assert lookup.asked["8.8.8.8"] == count
 
 
@@ -125,7 +122,7 @@ async def test_the_cache_keeps_its_size() -> None:
     lookup = SlowLookup()
     enrichment = Enrichment(lookup, 2, 60)
     for ip in ["8.0.0.1", "8.0.0.2", "8.0.0.3", "8.0.0.2", "8.0.0.3", "8.0.0.1"]:
-        await enrichment.facts({ip}, limiter())
+        await enrichment.facts({ip}, AT_ONCE)
     assert lookup.asked == {"8.0.0.1": 2, "8.0.0.2": 1, "8.0.0.3": 1}
 
 
@@ -133,7 +130,7 @@ async def test_at_most_so_many_in_flight(autojump_clock: MockClock) -> None:
     """The caller's limit holds, and is used in full."""
     lookup = SlowLookup(seconds=1, chunk_size=1)
     began = trio.current_time()
-    await Enrichment(lookup, 1000, 60).facts({f"8.0.0.{n}" for n in range(100)}, limiter(20))
+    await Enrichment(lookup, 1000, 60).facts({f"8.0.0.{n}" for n in range(100)}, AT_ONCE)
     assert lookup.most_in_flight == 20
     assert trio.current_time() - began == pytest.approx(5)
 
@@ -143,8 +140,8 @@ async def test_a_failure_is_told_to_the_caller_and_remembered_by_nobody() -> Non
     lookup = SlowLookup(failures=1)
     enrichment = Enrichment(lookup, 10, 60)
     with pytest.raises(UnavailableError, match="away"):
-        await enrichment.facts({"8.8.8.8"}, limiter())
-    assert await enrichment.facts({"8.8.8.8"}, limiter())
+        await enrichment.facts({"8.8.8.8"}, AT_ONCE)
+    assert await enrichment.facts({"8.8.8.8"}, AT_ONCE)
 
 
 async def test_a_failure_of_somebody_elses_lookup_is_made_good(autojump_clock: MockClock) -> None:
@@ -154,12 +151,12 @@ async def test_a_failure_of_somebody_elses_lookup_is_made_good(autojump_clock: M
 
     async def first() -> None:
         with pytest.raises(UnavailableError):
-            await enrichment.facts({"8.8.8.8"}, limiter())
+            await enrichment.facts({"8.8.8.8"}, AT_ONCE)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(first)
         await wait_all_tasks_blocked()
-        assert await enrichment.facts({"8.8.8.8"}, limiter())
+        assert await enrichment.facts({"8.8.8.8"}, AT_ONCE)
     assert lookup.asked["8.8.8.8"] == 2
 
 
@@ -170,12 +167,29 @@ async def test_a_cancelled_lookup_strands_nobody(autojump_clock: MockClock) -> N
 
     async def impatient() -> None:
         with trio.move_on_after(1):
-            await enrichment.facts({"8.8.8.8"}, limiter())
+            await enrichment.facts({"8.8.8.8"}, AT_ONCE)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(impatient)
         await wait_all_tasks_blocked()
-        assert await enrichment.facts({"8.8.8.8"}, limiter())
+        assert await enrichment.facts({"8.8.8.8"}, AT_ONCE)
+
+
+async def test_a_lookup_cancelled_before_it_began_strands_nobody(autojump_clock: MockClock) -> None:
+    """Who waited for a look-up whose turn never came makes it."""
+    lookup = SlowLookup(seconds=5, chunk_size=1)
+    enrichment = Enrichment(lookup, 10, 60)
+    ips = {f"8.0.0.{number}" for number in range(3)}
+
+    async def impatient() -> None:
+        with trio.move_on_after(1):
+            await enrichment.facts(ips, 1)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(impatient)
+        await wait_all_tasks_blocked()
+        assert set(await enrichment.facts(ips, AT_ONCE)) == ips
+    assert sorted(lookup.asked.values()) == [1, 1, 2]
 
 
 async def test_nothing_is_remembered_of_replaced_data() -> None:
@@ -183,10 +197,10 @@ async def test_nothing_is_remembered_of_replaced_data() -> None:
     lookup = SlowLookup()
     enrichment = Enrichment(lookup, 10, 60)
     ips = {"8.0.0.1", "8.0.0.2"}
-    await enrichment.facts(ips, limiter())
+    await enrichment.facts(ips, AT_ONCE)
     await lookup.reload()
     for _ in range(2):
-        await enrichment.facts(ips, limiter())
+        await enrichment.facts(ips, AT_ONCE)
     assert set(lookup.asked.values()) == {2}
 
 
@@ -195,9 +209,9 @@ async def test_what_was_under_way_at_the_replacement_is_not_remembered(autojump_
     lookup = SlowLookup(seconds=1)
     enrichment = Enrichment(lookup, 10, 60)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(enrichment.facts, {"8.8.8.8"}, limiter())
+        nursery.start_soon(enrichment.facts, {"8.8.8.8"}, AT_ONCE)
         await wait_all_tasks_blocked()
         await lookup.reload()
     for _ in range(2):
-        await enrichment.facts({"8.8.8.8"}, limiter())
+        await enrichment.facts({"8.8.8.8"}, AT_ONCE)
     assert lookup.asked["8.8.8.8"] == 2
