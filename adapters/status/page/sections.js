@@ -156,7 +156,7 @@ function activities(busy) {
 function showBusy(cell, busy) {
   const sums = activities(busy);
   const parts = ACTIVITIES.filter((name) => sums.get(name) > 0).map((name) => [name, sums.get(name)]);
-  shares(cell, parts, parts.map(([name, share]) => `${phrase(name)} ${percent(share)}`).join(", "));
+  shares(cell, parts, parts.map(([name, share]) => `${phrase(name)} ${percent(share)}`).join(phrase("comma")));
 }
 
 export function showSources({ sources }) {
@@ -194,7 +194,7 @@ function sourceFacts(source) {
   ].filter((part) => part !== null);
   return [
     [phrase("cursor"), source.cursor ? place(source.cursor) : phrase("none")],
-    [phrase("lag"), behind.join(", ") || phrase("unknown")],
+    [phrase("lag"), behind.join(phrase("comma")) || phrase("unknown")],
     [phrase("debt"), number(source.debt)],
     [phrase("last_page"), source.last_page_at ? moment(source.last_page_at) : phrase("none")],
     [phrase("busy"), percent(source.busy)],
