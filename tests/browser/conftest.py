@@ -41,22 +41,23 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def opened(browser: Browser, scene: Scene) -> Iterator[Opened]:
     """Opens the page in a context of its own with the given options, and waits for its first figures.
 
+    `of` is where the page of another engine is; `script` runs before those of the page.
+
     In the end nothing may stand in the console as an error but refusals that a test is about, and nothing may have
     been asked of anybody but the engine.
     """
     wrong: list[str] = []
     contexts = []
 
-    def open_page(*, refusals_of: str | None = None, **options: object) -> Page:
+    def open_page(*, of: str = scene.url, refusals_of: str | None = None, script: str = "", **options: object) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})  # type: ignore[arg-type]
         contexts.append(context)
         page = context.new_page()
+        page.add_init_script(script)
         page.on("console", lambda said: hear(said, refusals_of))
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on(
-            "request", lambda asked: None if asked.url.startswith((scene.url, "data:")) else wrong.append(asked.url)
-        )
-        page.goto(scene.url)
+        page.on("request", lambda asked: None if asked.url.startswith((of, "data:")) else wrong.append(asked.url))
+        page.goto(of)
         expect(page.locator("main")).to_have_attribute("aria-busy", "false")
         return page
 

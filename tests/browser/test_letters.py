@@ -3,7 +3,7 @@
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Opened
-from tests.browser.scene import HOSTILE, RESERVED, TOKEN, Scene
+from tests.browser.scene import HOSTILE, RESERVED, TOKEN, Scene, sighting
 
 
 def retry(page: Page, reason: str) -> None:
@@ -52,3 +52,30 @@ def test_a_letter_that_stays_says_why(scene: Scene, opened: Opened) -> None:
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(message).to_contain_text("stays: botnet_type")
     assert page.context.storage_state()["origins"] == []
+
+
+def test_a_new_letter_moves_nobodys_finger(scene: Scene, opened: Opened) -> None:
+    """Whoever stands on the button of a letter by the keyboard still does once a newer one is above it."""
+    page = opened()
+    first = page.locator("#letters tr").first
+    button = first.get_by_role("button")
+    button.focus()
+    label = button.get_attribute("aria-label") or ""
+    scene.collector.add([sighting("45.9.0.1", "No Such Type")])
+    expect(first).to_contain_text("No Such Type")
+    expect(page.get_by_role("button", name=label, exact=True)).to_be_focused()
+
+
+def test_retried_by_the_keyboard_alone(scene: Scene, opened: Opened) -> None:
+    """The dialog takes the focus and gives it back; after the answer it is where the answer stands."""
+    page = opened(refusals_of="/api/dead-letters/")
+    button = page.locator("#letters tr").filter(has_text=HOSTILE).get_by_role("button")
+    button.press("Enter")
+    expect(page.get_by_role("textbox", name="Token")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(button).to_be_focused()
+    page.keyboard.press("Space")
+    page.keyboard.type(TOKEN)
+    page.keyboard.press("Enter")
+    expect(page.locator("#letters-message")).to_contain_text("stays: botnet_type")
+    expect(page.get_by_role("heading", name="Dead letters")).to_be_focused()

@@ -3,6 +3,7 @@
 import contextlib
 import hmac
 import json
+import re
 import ssl
 import threading
 import time
@@ -13,6 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 from tests.collector import misbehaviour
 from tests.collector.misbehaviour import Misbehaviour, Mischief, whole
 from tests.collector.spool import Spool, encoded
+
+FOLDER = re.compile(r"\A(?:/as/[^/]+)?(?:/api)?(?=/)")
+"""Where it can be found: under `/as/NAME`, too, so that one collector passes for many sources."""
 
 
 class Collector(ThreadingHTTPServer):
@@ -154,7 +158,7 @@ class _Request(BaseHTTPRequestHandler):
         self._json(200, {"success": True})
 
     def _path(self) -> str:
-        return urlsplit(self.path).path.removeprefix("/api")
+        return FOLDER.sub("", urlsplit(self.path).path)
 
     def _is_authorized(self) -> bool:
         expected = self.server.api_key

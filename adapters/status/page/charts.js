@@ -1,5 +1,7 @@
 // Small charts as SVG. Every one redraws itself in place, so that what is unchanged stays as it is.
 
+import { text } from "./table.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 export function svg(name, attributes = {}, ...children) {
@@ -95,6 +97,7 @@ function makeGauge() {
 export function shares(place, parts, label) {
   const facts = { viewBox: "0 0 1000 20", preserveAspectRatio: "none", role: "img", class: "shares" };
   const picture = drawn(place, () => svg("svg", facts));
+  if (picture.ariaLabel === label) return; // it says all that is drawn
   picture.ariaLabel = label;
   let begin = 0;
   picture.replaceChildren(
@@ -110,5 +113,5 @@ export function shares(place, parts, label) {
 function put(place, texts) {
   while (place.childElementCount < texts.length) place.append(document.createElement("span"));
   while (place.childElementCount > texts.length) place.lastElementChild.remove();
-  for (const [index, text] of texts.entries()) place.children[index].textContent = text;
+  for (const [index, said] of texts.entries()) text(place.children[index], said);
 }

@@ -5,6 +5,8 @@ import { WORDS } from "./words.js";
 const REMEMBERED = "language";
 const LOCALES = { en: "en", zh: "zh-CN" };
 
+const formats = new Map(); // to make one takes far longer than to use it
+
 let spoken = remembered() ?? preferred(navigator.languages);
 
 function remembered() {
@@ -50,9 +52,16 @@ export function phrase(name, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, key) => values[key]);
 }
 
+// One of Intl's formats in the language spoken.
+function format(kind, options) {
+  const name = `${spoken} ${kind} ${Object.entries(options)}`;
+  if (!formats.has(name)) formats.set(name, new Intl[kind](LOCALES[spoken], options));
+  return formats.get(name);
+}
+
 export function number(value, digits = 0) {
   if (value === null || value === undefined) return "–";
-  return new Intl.NumberFormat(LOCALES[spoken], { maximumFractionDigits: digits }).format(value);
+  return format("NumberFormat", { maximumFractionDigits: digits }).format(value);
 }
 
 export function rate(value) {
@@ -62,11 +71,11 @@ export function rate(value) {
 export function percent(share) {
   if (share === null || share === undefined) return "–";
   const digits = share > 0.99 ? 1 : 0;
-  return new Intl.NumberFormat(LOCALES[spoken], { style: "percent", maximumFractionDigits: digits }).format(share);
+  return format("NumberFormat", { style: "percent", maximumFractionDigits: digits }).format(share);
 }
 
 export function short(value) {
-  return new Intl.NumberFormat(LOCALES[spoken], { notation: "compact", maximumFractionDigits: 1 }).format(value);
+  return format("NumberFormat", { notation: "compact", maximumFractionDigits: 1 }).format(value);
 }
 
 // The two largest units, as in "2 h 5 min".
@@ -88,13 +97,13 @@ export function moment(iso) {
   const then = new Date(iso);
   const day = then.toDateString() === new Date().toDateString() ? {} : { month: "2-digit", day: "2-digit" };
   const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
-  return new Intl.DateTimeFormat(LOCALES[spoken], { ...day, ...clock }).format(then);
+  return format("DateTimeFormat", { ...day, ...clock }).format(then);
 }
 
 export function country(code) {
   if (!code) return phrase("unknown");
   try {
-    return new Intl.DisplayNames(LOCALES[spoken], { type: "region" }).of(code);
+    return format("DisplayNames", { type: "region" }).of(code);
   } catch {
     return code; // not shaped like a country's code
   }

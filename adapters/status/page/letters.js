@@ -1,7 +1,7 @@
 // The dead letters, and what it takes to retry one: a token, which only this tab remembers.
 
 import { moment, number, phrase } from "./language.js";
-import { byId, foreign, orEmpty, rows, text, time } from "./table.js";
+import { byId, foreign, mark, orEmpty, rows, text, time } from "./table.js";
 
 const TOKEN = "token";
 
@@ -12,6 +12,7 @@ let shown = null;
 export function showLetters({ dead_letters: letters }) {
   shown = letters;
   const newest = letters?.newest ?? [];
+  const focused = document.activeElement.dataset.letter;
   text(byId("letters-count"), number(total(letters)));
   text(byId("letters-empty"), phrase(letters ? "no_letters" : "letters_unknown"));
   rows(byId("letters"), newest, [
@@ -22,6 +23,14 @@ export function showLetters({ dead_letters: letters }) {
     ["retry", showButton, "action"],
   ]);
   orEmpty(byId("letters"), newest);
+  if (focused) stay(focused);
+}
+
+// A new letter moves the others down: who was about to retry one stays there.
+function stay(id) {
+  const buttons = [...byId("letters").querySelectorAll("button")];
+  const button = buttons.find((each) => each.dataset.letter === id);
+  if (button && button !== document.activeElement) button.focus();
 }
 
 // Those of the database and of the queue; null before either was asked.
@@ -40,6 +49,7 @@ function showButton(cell, letter) {
   const busy = retrying.has(letter.id);
   text(button, phrase(busy ? "retrying" : "retry"));
   button.ariaLabel = phrase("retry_label", letter);
+  mark(button, "letter", String(letter.id));
   button.disabled = busy;
   button.onclick = () => retry(letter);
 }

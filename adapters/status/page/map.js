@@ -57,7 +57,9 @@ export class WorldMap {
 
   // `counts` of [code, sightings]; `name` and `number` say a country and a count.
   color(counts, { label, name, number }) {
-    if (!this.picture) return;
+    const told = [label, ...counts].join();
+    if (!this.picture || this.told === told) return;
+    this.told = told;
     const known = new Map(counts);
     const steps = bounds([...known.values()]);
     for (const [code, shape] of this.shapes) {

@@ -1,15 +1,15 @@
 // The parts of the page, each brought up to date from its part of the picture.
 
 import { area, gauge, shares } from "./charts.js";
+import { arranged, isBad } from "./crowd.js";
 import { country, duration, language, moment, number, percent, phrase, rate, short } from "./language.js";
 import { sentence } from "./sentence.js";
-import { byId, each, foreign, orEmpty, pairs, rows, text, time } from "./table.js";
+import { byId, each, foreign, mark, orEmpty, pairs, rows, text, time } from "./table.js";
 
 const SPANS = [4, 20, 60]; // minutes that the chart shows: as few as hold all there is
 const TABLE_ROWS = 12;
 const ACTIVITIES = ["enriching", "writing", "settling", "waiting", "idle"];
 const TOTALS = ["received", "written", "duplicates", "rejected", "fetched", "confirmed"];
-const BAD = ["unreachable", "waiting for the database", "waiting for the look-up", "waiting for the queue"];
 
 export function showEngine({ engine, health }) {
   text(byId("engine"), phrase("engine", { ...engine, uptime: duration(engine.uptime_seconds) }));
@@ -123,7 +123,7 @@ function covered(audit) {
 
 export function showWorkers({ workers, cpu }) {
   text(byId("cpu"), phrase("cpu", { share: percent(cpu) }));
-  rows(byId("workers"), workers, [
+  rows(byId("workers"), arranged("workers", workers), [
     ["name", (cell, worker) => foreign(cell, worker.name)],
     ["state", (cell, worker) => showState(cell, worker.state)],
     ["per_second", (cell, worker) => text(cell, rate(worker.rate)), "number"],
@@ -140,7 +140,7 @@ export function showWorkers({ workers, cpu }) {
 
 function showState(cell, state) {
   text(cell, phrase(state));
-  cell.dataset.state = BAD.includes(state) ? "bad" : state;
+  mark(cell, "state", isBad(state) ? "bad" : state);
 }
 
 // The share of each activity, those of any kind of waiting together.
@@ -156,16 +156,16 @@ function activities(busy) {
 function showBusy(cell, busy) {
   const sums = activities(busy);
   const parts = ACTIVITIES.filter((name) => sums.get(name) > 0).map((name) => [name, sums.get(name)]);
-  shares(cell, parts, parts.map(([name, share]) => `${phrase(name)} ${percent(share)}`).join(", "));
+  shares(cell, parts, parts.map(([name, share]) => `${phrase(name)} ${percent(share)}`).join(phrase("comma")));
 }
 
 export function showSources({ sources }) {
-  each(byId("sources"), sources, makeSource, (card, source) => {
+  each(byId("sources"), arranged("sources", sources), makeSource, (card, source) => {
     const [title, state, list] = card.children;
     foreign(title, source.name);
     showState(state, source.state);
     pairs(list, sourceFacts(source));
-    list.lastElementChild.className = source.state === "unreachable" ? "broad bad" : "broad";
+    mark(list, "state", isBad(source.state) ? "wrong" : "fine");
   });
   orEmpty(byId("sources"), sources);
 }
@@ -194,7 +194,7 @@ function sourceFacts(source) {
   ].filter((part) => part !== null);
   return [
     [phrase("cursor"), source.cursor ? place(source.cursor) : phrase("none")],
-    [phrase("lag"), behind.join(", ") || phrase("unknown")],
+    [phrase("lag"), behind.join(phrase("comma")) || phrase("unknown")],
     [phrase("debt"), number(source.debt)],
     [phrase("last_page"), source.last_page_at ? moment(source.last_page_at) : phrase("none")],
     [phrase("busy"), percent(source.busy)],

@@ -10,6 +10,10 @@ export function text(element, value) {
   if (element.textContent !== value) element.textContent = value;
 }
 
+export function mark(element, name, value) {
+  if (element.dataset[name] !== value) element.dataset[name] = value;
+}
+
 // One child of `parent` for each item, made by `make` where it is missing and brought up to date by `fill`.
 export function each(parent, items, make, fill) {
   while (parent.childElementCount > items.length) parent.lastElementChild.remove();
@@ -22,7 +26,7 @@ export function each(parent, items, make, fill) {
 export function rows(body, items, columns) {
   each(body, items, () => row(columns), (line, item) => {
     for (const [index, [title, fill]] of columns.entries()) {
-      line.children[index].dataset.title = phrase(title);
+      mark(line.children[index], "title", phrase(title));
       fill(line.children[index], item);
     }
   });
