@@ -27,7 +27,7 @@ def run(ground: Ground, options: Options) -> Report:
     file = city_file(ground.folder / "city.mmdb", addresses, options.seed)
     runs = in_rounds(ways_of(ground, work, options, [file]), options.workers, options.runs)
     compared = lines(runs, options.workers, FLOORS, idle_cpu(ground, options))
-    title = f"{len(work.corpus):,} sightings of {len(addresses):,} addresses, MMDB city look-up"
+    title = f"{len(work.corpus):,} sightings of {len(addresses):,} addresses, MMDB city look-up, all of them cached"
     return summed_up("mmdb", title, compared, runs, [*ratio_targets(compared, RATIO), *costs(compared)[:1]])
 
 

@@ -15,13 +15,11 @@ from benchmarks.waiting_engine import ANSWER_SECONDS
 CONCURRENT = 20
 COUNTS = (1, 2, 4)
 DOUBLING = 1.9
-SHARE = 4
-"""Of the records asked for: with one worker, waiting takes a while."""
 
 
 def run(ground: Ground, options: Options) -> Report:
     """One, two and four workers. Raises AssertionError if any run is not exact."""
-    work = work_of(corpus.make(max(1, options.records // SHARE), options.seed, types=options.types), ground.folder)
+    work = work_of(corpus.make(options.records, options.seed, types=options.types), ground.folder)
     setting = Setting("benchmarks.waiting_engine", worker={"enricher_concurrent": CONCURRENT})
     ways = {ENGINE: lambda count: run_engine(ground, work, count, options, setting)}
     runs = in_rounds(ways, COUNTS, options.runs)
