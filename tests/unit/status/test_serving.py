@@ -52,7 +52,7 @@ async def answer_shortly(scope: Scope, _: Receive, send: Send) -> None:
 
 @asynccontextmanager
 async def full(*first: bytes) -> AsyncIterator[tuple[int, list[trio.SocketStream]]]:
-    """A server all of whose places are taken, the port, and the clients: the first have asked, if whole with success."""
+    """A server all of whose places are taken, the port, and the clients, of whom the first ones have asked."""
     listener = socket.create_server(("127.0.0.1", 0))
     port: int = listener.getsockname()[1]
     async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
