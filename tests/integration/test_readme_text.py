@@ -190,7 +190,7 @@ def running(folder: Path, environ: dict[str, str], collector: Collector) -> Iter
     with EngineProcess(folder, *arguments_of(RUN.line), environ=environ) as engine:
         collector.add([{**RECORD, "ip": "8.8.8.10"}])
         with page_of(engine) as page:
-            page.until(lambda seen: seen.totals.written == 1)
+            page.until(lambda seen: seen.health.ready and seen.totals.written == 1)
         yield engine
         engine.send(signal.SIGINT)
         assert engine.wait() == RUN.code
