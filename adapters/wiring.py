@@ -19,7 +19,7 @@ from adapters.sinks.indexes import INDEXES, mysql_statements, sqlite_statements
 from engine.archive import Archive, Books
 from engine.assembly import Connections, Feed
 from engine.capped_source import CappedSource
-from engine.ports import FileState, Lookup, Queue, SchemaUpgrade, Source
+from engine.ports import FileState, Headway, Lookup, Queue, SchemaUpgrade, Source
 from engine.run import Mode
 from engine.settings import Settings, SourceSettings
 
@@ -202,12 +202,18 @@ def look_up_files(settings: Settings) -> Sequence[FileState]:
 
 
 async def update_look_up_files(
-    settings: Settings, files: Sequence[Path], *, force: bool, say: Callable[[str], None]
+    settings: Settings,
+    files: Sequence[Path],
+    *,
+    force: bool,
+    say: Callable[[str], None],
+    note: Callable[[Headway], None],
 ) -> Sequence[FileState]:
-    """Bring newer ones, from `geo.provider` or from `files`; those that were replaced."""
+    """Bring newer ones, from `geo.provider` or from `files`; those that were replaced. `note` is told what arrives."""
     from adapters.lookups import states, updating
 
-    return [states.state_of(path) for path in await updating.update(settings, files, force=force, say=say)]
+    replaced = await updating.update(settings, files, force=force, say=say, note=note)
+    return [states.state_of(path) for path in replaced]
 
 
 async def serve_status(

@@ -98,7 +98,9 @@ def _computing(load: Load, knobs: Knobs) -> Limit | None:
             f"This engine itself: it keeps {percent} % of a core computing, for {what} of at most {size} records. "
             "Larger ones are fewer."
         )
-        return Limit("engine", case, sentence, setting, {"percent": percent, "size": size})
+        values: dict[str, int | str] = {"percent": percent, "size": size}
+        source, _ = _busiest(load)
+        return Limit("engine", case, sentence, setting, values | ({"source": source} if case == "engine-pulls" else {}))
     sentence = (
         f"This engine itself: it keeps {percent} % of a core computing, and cannot use more than one. "
         "Another engine on the same queue (`python -m engine worker`) uses another core."
@@ -108,11 +110,12 @@ def _computing(load: Load, knobs: Knobs) -> Limit | None:
 
 def _small(load: Load, knobs: Knobs) -> tuple[str, str, int, str] | None:
     """Case, name, size and setting of what is so small that most of the computing is for its number."""
-    pulls = [knobs.pull_limits.get(name, PULL_LIMIT) for name in load.sources]
+    name, busy = _busiest(load)
+    pulls = knobs.pull_limits.get(name, PULL_LIMIT) if busy >= BUSY else PULL_LIMIT
     sizes = (
         ("engine-transactions", "transactions", knobs.db_batch_size or PULL_LIMIT, "worker.db_batch_size"),
         ("engine-batches", "batches", knobs.batch_size, "queue.batch_size"),
-        ("engine-pulls", "pulls", min(pulls, default=PULL_LIMIT), "source.pull_limit"),
+        ("engine-pulls", f"pulls from {name}", pulls, "source.pull_limit"),
     )
     smallest = min(sizes, key=itemgetter(2))
     return smallest if smallest[2] <= SMALL else None
@@ -185,10 +188,19 @@ def _queueing(load: Load, knobs: Knobs) -> Limit | None:
     return None
 
 
+def _busiest(load: Load) -> tuple[str, float]:
+    """The source that is fetched from, or stored, most of the time, and how much of it; none that does not answer."""
+    shares = {
+        name: each.get("fetching", 0.0) + each.get("storing", 0.0)
+        for name, each in load.sources.items()
+        if name not in load.away
+    }
+    return max(shares.items(), key=itemgetter(1), default=("", 0.0))
+
+
 def _bringing(load: Load, knobs: Knobs) -> Limit | None:
-    shares = {name: each.get("fetching", 0.0) + each.get("storing", 0.0) for name, each in load.sources.items()}
-    name = max(shares, key=shares.__getitem__, default=None)
-    if name is None or shares[name] < BUSY or name in load.away:
+    name, busy = _busiest(load)
+    if busy < BUSY:
         return None
     fetching, storing = load.sources[name].get("fetching", 0.0), load.sources[name].get("storing", 0.0)
     if storing > fetching:

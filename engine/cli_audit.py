@@ -11,7 +11,7 @@ from adapters import wiring
 from engine import audit_lines
 from engine.audit import Balance, Counters, audit
 from engine.cli_options import Given, config_options, settings_to_inspect, since_option
-from engine.progress import Say, Show, elapsing, progress
+from engine.progress import progress, watched
 from engine.settings import Settings
 
 EXIT_NOT_BALANCED = 1
@@ -27,17 +27,15 @@ def audit_command(*, since: str | None, as_json: bool, **given: Unpack[Given]) -
     Engines may run meanwhile. Exit code 1 when something is missing or off.
     """
     settings = settings_to_inspect(**given)
-    say = partial(click.echo, err=True)
-    with progress("audit", "batches", say) as show:
-        balances, counters = trio.run(_audit, settings, since, show, say)
+    balances, counters = trio.run(_audit, settings, since)
     click.echo((audit_lines.as_json if as_json else audit_lines.as_text)(balances, counters))
     if not audit_lines.is_good(balances, counters):
         raise SystemExit(EXIT_NOT_BALANCED)
 
 
-async def _audit(
-    settings: Settings, since: str | None, show: Show, say: Say
-) -> tuple[Sequence[Balance], Sequence[Counters]]:
+async def _audit(settings: Settings, since: str | None) -> tuple[Sequence[Balance], Sequence[Counters]]:
+    say = partial(click.echo, err=True)
     async with wiring.open_books(settings) as books, wiring.open_database(settings) as database:
-        balances = await audit(books, database, since, show)
-        return balances, await elapsing("comparing counters with rows", say, database.counters)
+        with progress("audit", "batches", say) as show:
+            balances = await audit(books, database, since, show)
+        return balances, await watched("comparing counters with rows", "types", say, database.counters)

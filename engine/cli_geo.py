@@ -6,16 +6,31 @@ from typing import Unpack
 
 import click
 import trio
+from attrs import define
 
 from adapters import wiring
 from engine import file_lines
 from engine.cli_options import Given, config_options, settings_from
 from engine.errors import RejectedError
-from engine.progress import elapsing
+from engine.ports import Headway
+from engine.progress import watched
 from engine.settings import PROVIDERS
 
 EXIT_REFUSED = 1
 """A file that cannot be used, or was not taken."""
+
+
+@define(eq=False)
+class _Arrival:
+    """What is known last of the file that arrives."""
+
+    _last: Headway | None = None
+
+    def note(self, headway: Headway) -> None:
+        self._last = headway
+
+    async def look(self) -> Headway | None:
+        return self._last
 
 
 @click.group()
@@ -60,8 +75,9 @@ def update(*, files: tuple[Path, ...], provider: str | None, force: bool, **give
         given["pairs"] = (*given["pairs"], f"geo.provider={provider}")
     settings = settings_from(**given)
     try:
-        bring = partial(wiring.update_look_up_files, settings, files, force=force, say=click.echo)
-        replaced = trio.run(elapsing, "geo update", partial(click.echo, err=True), bring)
+        arrival = _Arrival()
+        bring = partial(wiring.update_look_up_files, settings, files, force=force, say=click.echo, note=arrival.note)
+        replaced = trio.run(watched, "geo update", "bytes", partial(click.echo, err=True), bring, arrival.look)
     except RejectedError as refusal:
         click.echo(refusal.reason, err=True)
         raise SystemExit(EXIT_REFUSED) from None

@@ -14,7 +14,7 @@ from engine import upgrade_lines
 from engine.cli_options import Given, config_options, settings_to_inspect
 from engine.errors import RejectedError
 from engine.ports import SchemaStep
-from engine.progress import elapsing
+from engine.progress import watched
 from engine.settings import Settings
 
 EXIT_NOT_UPGRADED = 1
@@ -52,7 +52,7 @@ async def _upgrade(settings: Settings, yes: bool) -> None:  # noqa: FBT001 - tri
         for step in steps:
             click.echo(f"{step.table} …")
             began = time.perf_counter()
-            await elapsing(step.table, say, partial(upgrade.carry_out, step))
+            await watched(step.table, "%", say, partial(upgrade.carry_out, step), upgrade.headway)
             click.echo(f"{step.table}: done in {time.perf_counter() - began:.1f} s")
         click.echo("all tables are as this engine makes them")
 

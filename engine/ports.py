@@ -240,6 +240,14 @@ class SchemaStep(NamedTuple):
     is_blocking: bool = False
 
 
+class Headway(NamedTuple):
+    """How far something is: `done` of `total`, which is 0 as long as nobody knows it, in the stage of that name."""
+
+    done: float
+    total: float = 0
+    stage: str = ""
+
+
 class SchemaUpgrade(Protocol):
     """The upgrade of the tables of one database; the only one while it is open."""
 
@@ -252,6 +260,10 @@ class SchemaUpgrade(Protocol):
 
     async def carry_out(self, step: SchemaStep) -> None:
         """Run one statement: whole or not at all. Raises RejectedError where the database refuses it."""
+        ...
+
+    async def headway(self) -> Headway | None:
+        """How far the statement is that is being carried out, in %; None where nobody can say. Never raises."""
         ...
 
 

@@ -4,8 +4,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from contextlib import contextmanager, suppress
+from functools import partial
 
 import structlog
 import trio
@@ -19,6 +19,7 @@ HARD_STOP_SECONDS = 0.5
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 RELOAD = signal.SIGHUP
+SIGNALS_AT_ONCE = 64
 
 
 async def listen(
@@ -76,39 +77,44 @@ def _terminals() -> list[int]:
 def _last_resort(grace_seconds: float) -> Iterator[None]:
     """Inside, a thread learns of every signal as it comes, and not by way of the event loop, which may be stuck.
 
-    By a pipe, for a signal may interrupt anything: its handler must neither wait nor start a thread.
+    By the pipe into which Python writes each signal's number at once. A handler of ours would run later: where a signal
+    comes between Python's last look and a call that blocks, not before that call has returned.
     """
     reading, writing = os.pipe()
-    threading.Thread(target=_watch, args=(reading, grace_seconds), daemon=True).start()
-    handlers = {int(number): signal.getsignal(number) for number in SIGNALS}
-
-    def tell(number: int, frame: FrameType | None) -> None:
-        os.write(writing, b".")
-        pass_on = handlers[number]
-        assert callable(pass_on)
-        pass_on(number, frame)
-
+    os.set_blocking(writing, False)
+    wake = partial(trio.lowlevel.current_trio_token().run_sync_soon, _nothing, idempotent=True)
+    threading.Thread(target=_watch, args=(reading, wake, grace_seconds), daemon=True).start()
+    before = signal.set_wakeup_fd(writing)
     try:
-        for number in handlers:
-            signal.signal(number, tell)
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
+        signal.set_wakeup_fd(before)
         os.close(writing)
 
 
-def _watch(pipe: int, grace_seconds: float) -> None:
-    """Set the clock anew at each signal, which is a byte of the pipe."""
-    with open(pipe, "rb", buffering=0) as signals:
-        for seconds, exit_code in (
+def _watch(pipe: int, wake: Callable[[], None], grace_seconds: float) -> None:
+    """Set the clock anew at each signal that stops; each one wakes the loop, in which handlers run, as Trio's pipe did.
+
+    The same one more than once at a time is one signal, for Python calls its handler once.
+    """
+    clocks = iter(
+        (
             (grace_seconds + LAST_RESORT_SECONDS, EXIT_STUCK),
             (HARD_STOP_SECONDS, EXIT_HARD_STOP),
             (0.0, EXIT_HARD_STOP),
-        ):
-            if not signals.read(1):
-                return
-            _end_after(seconds, exit_code)
+        )
+    )
+    with open(pipe, "rb", buffering=0) as signals:
+        while numbers := signals.read(SIGNALS_AT_ONCE):
+            with suppress(trio.RunFinishedError):
+                wake()
+            for _ in set(numbers).intersection(SIGNALS):
+                seconds, exit_code = next(clocks, (0.0, EXIT_HARD_STOP))
+                _end_after(seconds, exit_code)
+
+
+def _nothing() -> None:
+    """What is to be done in the loop when it has been woken."""
 
 
 def _end_after(seconds: float, exit_code: int) -> None:

@@ -11,13 +11,16 @@ from tests.collector.misbehaviour import head, whole
 
 
 class Served(NamedTuple):
-    """One answer. `cut` ends the connection after half of the body; `hang` waits there for the test's end."""
+    """One answer. `cut` ends the connection after half of the body; `hang` waits there for the test's end,
+    `is_unmeasured` does not say how long the body is.
+    """
 
     body: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = {}
     cut: bool = False
     hang: bool = False
+    is_unmeasured: bool = False
 
 
 class Asked(NamedTuple):
@@ -64,10 +67,10 @@ class _Request(BaseHTTPRequestHandler):
         served = self.server.files.get(parts.path, Served(b"not here", 404))
         if served.status == 200 and headers.get("if-modified-since", "") == served.headers.get("Last_Modified", "none"):
             served = Served(status=304)
-        if not (served.cut or served.hang):
+        if not (served.cut or served.hang or served.is_unmeasured):
             whole(self, served.status, served.body, **served.headers)
             return
-        head(self, served.status, len(served.body), **served.headers)
+        head(self, served.status, None if served.is_unmeasured else len(served.body), **served.headers)
         self.wfile.write(served.body[: len(served.body) // 2])
         if served.hang:
             self.server.is_hanging.set()

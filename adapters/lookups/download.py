@@ -1,7 +1,7 @@
 """A file from the network: bounded in size and time, encrypted unless it comes from this machine."""
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
@@ -26,6 +26,17 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _REFUSALS: Final = frozenset({401, 403})
 
 
+Note = Callable[[int, int], None]
+"""Told how many bytes have arrived, and how many there are: 0 where the provider does not say."""
+
+
+class Arriving(NamedTuple):
+    """Where the bytes go, and who is told of them."""
+
+    stream: BinaryIO
+    note: Note
+
+
 class Answer(NamedTuple):
     """OK, UNCHANGED or ABSENT; and when the provider says the file was last changed, in seconds since 1970."""
 
@@ -41,21 +52,22 @@ class Downloader:
     timeout_seconds: float
     size_limit: int
 
-    async def download(self, url: str, access: Access, since: float | None, target: Path) -> Answer:
-        """Write the file at `url` to `target`, unless it has not changed since then.
+    async def download(self, url: str, access: Access, since: float | None, target: Path, note: Note) -> Answer:
+        """Write the file at `url` to `target`, unless it has not changed since then; `note` is told what has arrived.
 
         Raises UnavailableError; ConfigError where the key is refused; RejectedError where the file is too large.
         """
         where = shown(url)
         try:
             with trio.fail_after(self.timeout_seconds), target.open("wb") as stream:
-                return await self._follow(httpx.URL(url).copy_merge_params(access.query), access, since, stream)
+                first = httpx.URL(url).copy_merge_params(access.query)
+                return await self._follow(first, access, since, Arriving(stream, note))
         except trio.TooSlowError:
             raise UnavailableError(f"{where}: not all of it in {self.timeout_seconds:g} s (timeout_seconds)") from None
         except (httpx.HTTPError, httpx.InvalidURL) as failure:
             raise UnavailableError(f"{where}: {reason_of(failure)}") from None
 
-    async def _follow(self, first: httpx.URL, access: Access, since: float | None, target: BinaryIO) -> Answer:
+    async def _follow(self, first: httpx.URL, access: Access, since: float | None, target: Arriving) -> Answer:
         url = first
         condition = {} if since is None else {"If-Modified-Since": http_date(since)}
         for _ in range(REDIRECT_LIMIT + 1):
@@ -66,7 +78,7 @@ class Downloader:
                 url = httpx.URL(redirected(str(url), response.headers.get("location", "")))
         raise UnavailableError(f"{shown(str(first))}: redirects more than {REDIRECT_LIMIT} times")
 
-    async def _answer(self, response: httpx.Response, url: str, target: BinaryIO) -> Answer:
+    async def _answer(self, response: httpx.Response, url: str, target: Arriving) -> Answer:
         status = response.status_code
         if status in _REFUSALS:
             raise ConfigError(f"{shown(url)}: refuses us (HTTP {status}); check the keys in [geo]")
@@ -74,7 +86,7 @@ class Downloader:
             return Answer(status)
         if status != OK:
             raise UnavailableError(f"{shown(url)}: answered HTTP {status}")
-        size = 0
+        size, total = 0, whole_number(response.headers.get("content-length", ""))
         # Leaving the loop early would leave a chain of generators to the garbage collector; cancelling unwinds them.
         with trio.CancelScope() as rest:
             async for chunk in response.aiter_raw():
@@ -82,7 +94,8 @@ class Downloader:
                 if size > self.size_limit:
                     rest.cancel()
                 else:
-                    target.write(chunk)
+                    target.stream.write(chunk)
+                    target.note(size, total)
         if size > self.size_limit:
             raise RejectedError(f"{shown(url)}: larger than {self.size_limit} bytes (geo.size_limit)")
         return Answer(OK, seconds_of(response.headers.get("last-modified", "")))
@@ -133,6 +146,11 @@ def reason_of(failure: Exception) -> str:
     if isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout):
         return f"cannot connect ({text})"
     return f"broke off ({text})"
+
+
+def whole_number(text: str) -> int:
+    """What a header counts; 0 where it is no number."""
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def http_date(seconds: float) -> str:

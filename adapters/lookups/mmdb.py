@@ -30,7 +30,11 @@ _DAMAGES: Final = (
 
 
 class MmdbFile:
-    """One open MMDB file. It is mapped into memory: replace it by renaming, never by writing into it."""
+    """One open MMDB file. It is mapped into memory: replace it by renaming, never by writing into it.
+
+    Shared with the page cache and with other engines, it costs no memory of its own, as a copy would. The price: one
+    that is overwritten has no facts until it is opened again, and touching what was cut off it ends the process.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open the file; raises UnusableFileError when it is missing or damaged."""

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,12 +19,14 @@ from adapters.lookups.reloading import ENDINGS
 from adapters.lookups.unpacking import copy, opened
 from adapters.lookups.verifying import check_content, check_damage, check_progress
 from engine.errors import RejectedError, UnavailableError
+from engine.ports import Headway
 from engine.settings import Settings
 
 _DATE: Final = re.compile(r"[-_][0-9]{4}(-?[0-9]{2}){1,2}\Z")
 _PACKINGS: Final = (PREVIOUS, ".gz", ".tar", ".tgz")
 
 Say = Callable[[str], None]
+Note = Callable[[Headway], None]
 
 
 class Candidate(NamedTuple):
@@ -42,6 +45,7 @@ class Update:
     places: Places
     force: bool
     say: Say
+    note: Note
 
     async def from_provider(self) -> Sequence[Path]:
         """Download what `geo.provider` has; the files that have a new content. Those of other providers are set aside.
@@ -76,7 +80,7 @@ class Update:
         since = target.stat().st_mtime if _in_place(target) is not None and not self.force else None
         for url in urls_of(edition, geo.base_url or PROVIDERS[geo.provider].base_url, datetime.now(UTC).date()):
             self.say(f"{target}: from {url.partition('?')[0]}")
-            answer = await downloader.download(url, access, since, packed)
+            answer = await downloader.download(url, access, since, packed, partial(self._note, target.name))
             if answer.status != ABSENT:
                 break
         else:
@@ -89,6 +93,9 @@ class Update:
         if answer.modified_at is not None:
             os.utime(new, (answer.modified_at, answer.modified_at))
         return Candidate(new, target, edition.promises)
+
+    def _note(self, name: str, size: int, total: int) -> None:
+        self.note(Headway(size, total, name))
 
     def _target(self, name: str) -> Path:
         """The place of a file: the one of this name that `enrichment.mmdb` names, or else in the folder."""
@@ -130,11 +137,11 @@ class Update:
             return True
 
 
-async def update(settings: Settings, paths: Sequence[Path], *, force: bool, say: Say) -> Sequence[Path]:
+async def update(settings: Settings, paths: Sequence[Path], *, force: bool, say: Say, note: Note) -> Sequence[Path]:
     """Bring new look-up files, from the provider or from `paths`; those that were replaced."""
     try:
         with open_places() as places:
-            one = Update(settings, places, force, say)
+            one = Update(settings, places, force, say, note)
             return one.from_files(paths) if paths else await one.from_provider()
     except OSError as error:
         raise UnavailableError(f"{error.filename or settings.lookup.folder}: {error.strerror or error}") from None

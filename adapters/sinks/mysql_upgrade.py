@@ -6,11 +6,12 @@ with its connection: not before the statement of a client that was killed has en
 """
 # ruff: noqa: S608 - names are checked
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
 
 import pymysql
+import trio
 from attrs import define, field
 
 from adapters.sinks.connection import Session, translated
@@ -19,17 +20,24 @@ from adapters.sinks.mysql_url import MysqlUrl, parse_url
 from adapters.sinks.schema import MYSQL_OWN_TABLES, communications_table, nodes_table
 from adapters.sinks.upgrade_plan import Change, OldTable, change_of_communications, change_of_nodes
 from adapters.sinks.wire import Wire, error_code
-from engine.errors import ConfigError, UnavailableError
-from engine.ports import SchemaStep
+from engine.errors import ConfigError, EngineError, UnavailableError
+from engine.ports import Headway, SchemaStep
 
 _ALTERING_SECONDS = 86_400.0
 _LOCK = "CONCAT('engine-upgrade:', MD5(DATABASE()))"
 _LOCK_SECONDS = 5
+_LOOK_SECONDS = 2.0
 _PROBE = "engine_upgrade_probe"
 _IMPOSSIBLE = {1845, 1846}
 """The server's answers where a way is not open to it, without and with a reason."""
 # Old tables may hold a zero as a date, which is kept as it is; what is shown of them is read by its quotes.
 _SESSION = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', sql_quote_show_create = 1"
+# Stages are MariaDB's, and so is the second number, in hundredths of a percent: for ALGORITHM=INPLACE it has no stages.
+_LOOK = (
+    "SELECT STAGE, MAX_STAGE, PROGRESS, COALESCE((SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS "
+    "WHERE VARIABLE_NAME = 'INNODB_ONLINEDDL_PCT_PROGRESS'), 0) FROM information_schema.PROCESSLIST "
+    f"WHERE ID = IS_USED_LOCK({_LOCK})"
+)
 T = TypeVar("T")
 
 
@@ -55,12 +63,21 @@ class MysqlUpgrade:
 
     url: MysqlUrl
     _session: Session = field(repr=False)
+    _beside: Session = field(repr=False)
 
     async def plan(self) -> list[SchemaStep]:
         return await self._run(_plan)
 
     async def carry_out(self, step: SchemaStep) -> None:
         await self._run(lambda wire: wire.execute(step.statement))
+
+    async def headway(self) -> Headway | None:
+        with trio.move_on_after(_LOOK_SECONDS):
+            try:
+                return headway_of(await self._beside.run(lambda wire: wire.rows(_LOOK)))
+            except (pymysql.err.Error, OSError, EngineError):
+                return None  # a server that cannot say, or not now: the statement goes on
+        return None
 
     async def lock(self) -> None:
         """Be the only upgrade of this database. Raises UnavailableError where another one is."""
@@ -90,12 +107,25 @@ async def open_upgrade(url: str) -> AsyncIterator[MysqlUpgrade]:
     """Connect, and be the only upgrade. Raises UnavailableError, or RejectedError where the server refuses."""
     parsed = parse_url(url)
     session = Session(parsed, local_infile=False, preparation=(_SESSION,), answer_seconds=_ALTERING_SECONDS)
+    beside = Session(parsed, local_infile=False, preparation=("SET SESSION autocommit = 1",))
     try:
-        upgrade = MysqlUpgrade(parsed, session)
+        upgrade = MysqlUpgrade(parsed, session, beside)
         await upgrade.lock()
         yield upgrade
     finally:
+        await beside.aclose()
         await session.aclose()
+
+
+def headway_of(rows: Sequence[Sequence[object]]) -> Headway | None:
+    """What the server's list of processes says of a statement: stage, of how many, its %, or that of one without."""
+    try:
+        ((stage, stages, share, online),) = [[float(str(value)) for value in row] for row in rows]
+    except ValueError:
+        return None
+    if stages:
+        return Headway(share, 100, f"stage {stage:.0f} of {stages:.0f}" if stages > 1 else "")
+    return Headway(online / 100, 100) if online else None
 
 
 def _lock(wire: Wire) -> None:

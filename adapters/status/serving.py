@@ -11,7 +11,7 @@ from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState
 from hypercorn.utils import wrap_app
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 CONNECTIONS = 64
 BODY_LIMIT = 64 * 1024
@@ -27,13 +27,15 @@ class Serving:
 
     Hypercorn shields what it sends from cancellation, for as long as a client takes to read it. So that a client which
     never reads holds nothing up, every connection is cut as soon as the serving is cancelled; so that it holds no place
-    that others need, it is cut after SECONDS.
+    that others need, it is cut after SECONDS. Whoever comes when all places are taken gets the one of a client that
+    asks nothing, or else of the first that came: a probe is answered, however many reconnect all the time.
     """
 
     app: ASGIApp
     _config: Config = field(init=False)
     _context: WorkerContext = field(factory=lambda: WorkerContext(None))
-    _streams: set[trio.SocketStream] = field(factory=set)
+    _asked: dict[trio.SocketStream, int] = field(factory=dict)
+    """How many requests of each connection are being answered, in the order in which they came."""
 
     def __attrs_post_init__(self) -> None:
         self._config = Config()
@@ -54,22 +56,38 @@ class Serving:
         try:
             await trio.sleep_forever()
         finally:
-            for stream in self._streams:
+            for stream in self._asked:
                 _cut(stream)
 
     async def _serve(self, stream: trio.SocketStream) -> None:
-        if len(self._streams) >= CONNECTIONS:
-            await stream.aclose()
-            return
-        self._streams.add(stream)
-        app = wrap_app(cast("ASGIFramework", self.app), BODY_LIMIT, "asgi")
+        self._make_room()
+        self._asked[stream] = 0
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            self._count(stream, 1)
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                self._count(stream, -1)
+
+        app = wrap_app(cast("ASGIFramework", answer), BODY_LIMIT, "asgi")
         plain = cast("trio.SSLStream[trio.SocketStream]", Impatient(stream))  # it takes both, and says only one
         try:
             await TCPServer(app, self._config, self._context, ConnectionState({}), plain).run()
         except Exception:  # a client that breaks its own connection is no reason to end the engine
             logging.getLogger("hypercorn.error").debug("a connection broke", exc_info=True)
         finally:
-            self._streams.discard(stream)
+            self._asked.pop(stream, None)
+
+    def _make_room(self) -> None:
+        if len(self._asked) >= CONNECTIONS:
+            first = min(self._asked, key=lambda stream: self._asked[stream] > 0)
+            del self._asked[first]
+            _cut(first)
+
+    def _count(self, stream: trio.SocketStream, more: int) -> None:
+        if stream in self._asked:
+            self._asked[stream] += more
 
 
 @define(eq=False)

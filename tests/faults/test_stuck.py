@@ -19,13 +19,6 @@ GRACE_SECONDS = 1.0
 LATER_SECONDS = 1.5
 
 
-def wait_until_asleep(pid: int) -> None:
-    """Wait until the process waits in the kernel: a moment before, Python would overlook a signal."""
-    until = time.monotonic() + 10
-    while Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "S":
-        assert time.monotonic() < until, "it is busy"
-
-
 @pytest.mark.parametrize(
     ("signals", "code", "seconds"),
     [
@@ -56,7 +49,6 @@ def test_signals_end_an_engine_that_is_stuck(
             assert stuck.wait(20)
             began = time.monotonic()
             for number in signals:
-                wait_until_asleep(engine.pid)
                 engine.send(number)
             try:
                 assert engine.wait(20) == code

@@ -10,6 +10,7 @@ import tarfile
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
@@ -22,6 +23,7 @@ from tests.engine_process import EngineProcess, write_config
 from tests.mirror import Mirror, Served, running_mirror
 from tests.mmdb import write_mmdb, write_tsv
 from tests.readme import fenced
+from tests.terminal import Terminal
 
 DAY = 86_400
 CITY, ASN = "dbip-city-lite.mmdb", "dbip-asn-lite.mmdb"
@@ -401,6 +403,18 @@ def test_interrupted_by_hand(place: Place) -> None:
         update.send(signal.SIGINT)
         assert update.wait(10) == 130
     assert place.there() == {}
+
+
+@pytest.mark.parametrize(("is_unmeasured", "far"), [(False, "0.5 of 1.0 MB, 0.0 MB/s"), (True, "0.5 MB, 0.0 MB/s")])
+def test_how_far_it_is_on_a_terminal(place: Place, far: str, *, is_unmeasured: bool) -> None:
+    """Which file arrives, how much of it and how fast, whether the provider says how long it is or not."""
+    served = Served(bytes(1_000_000), hang=True, is_unmeasured=is_unmeasured)
+    place.mirror.files[f"/dbip-city-lite-{datetime.now(UTC):%Y-%m}.mmdb.gz"] = served
+    with closing(Terminal(place.folder, place.environ, "geo", "update")) as terminal:
+        terminal.until(f"dbip-city-lite.mmdb: {far}")
+        assert "geo update" in terminal.drawn
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.end() == 130
 
 
 def test_a_folder_that_cannot_be_written(place: Place) -> None:

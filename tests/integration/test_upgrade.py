@@ -19,6 +19,7 @@ from tests.old_tables import content, fill
 from tests.readme import fenced
 from tests.servers.mariadb import MariaDbServer
 from tests.servers.redis import RedisServer
+from tests.terminal import Terminal
 
 KIND = "mirai"
 NOTHING = "nothing to upgrade"
@@ -88,6 +89,18 @@ def test_the_lines_of_the_readme(place: ServerPlace) -> None:
     again = typed(place, *does)
     assert again.code == 0
     assert NOTHING in again.output
+
+
+def test_how_far_it_is_on_a_terminal(place: ServerPlace) -> None:
+    """Share and time left while a table is copied, which a costly constraint makes slow; at the end that it is done."""
+    with closing(place.connect()) as connection, connection.cursor() as cursor:
+        cursor.execute("SET check_constraint_checks = 0")
+        slow = "CHECK (LENGTH(SHA2(REPEAT(ip, 150000), 512)) = 128)"
+        cursor.execute(f"ALTER TABLE botnet_communications_{KIND} ADD CONSTRAINT slow {slow}")
+    with closing(Terminal(place.folder, {}, "upgrade-schema", "--yes")) as terminal:
+        assert terminal.end() == 0
+    assert re.search(rf"botnet_communications_{KIND}.* stage 1 of 2: [1-9][0-9]?%, [0-9]+ s left", terminal.drawn)
+    assert "all tables are as this engine makes them" in terminal.drawn
 
 
 @pytest.mark.parametrize(("answer", "code"), [(b"n\n", 1), (b"\n", 1), (b"y\n", 0)])

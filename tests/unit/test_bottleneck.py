@@ -85,9 +85,21 @@ def test_the_busiest_source_is_named() -> None:
     """One of several is slow; one that is away is not called slow."""
     sources = {"a": {"fetching": 0.1}, "b": {"fetching": 0.95}, "c": {"fetching": 1.0}}
     found = limiting(Load(workers=IDLE, sources=sources, away=["c"]), Knobs())
-    assert (found.stage, found.values) == ("none", {})
-    found = limiting(Load(workers=IDLE, sources={"a": sources["a"], "b": sources["b"]}), Knobs())
     assert found.values == {"source": "b", "percent": 95}
+    found = limiting(Load(workers=IDLE, sources={"a": sources["a"], "c": sources["c"]}, away=["c"]), Knobs())
+    assert (found.stage, found.values) == ("none", {})
+
+
+def test_small_pulls_are_those_of_the_busiest_source() -> None:
+    """A quiet source with a smaller limit costs nothing, nor does any that rests."""
+    sources = {"quiet": {"fetching": 0.05, "waiting": 0.95}, "busy": {"fetching": 0.6, "storing": 0.3}}
+    load = Load(workers=SETTLING, cpu=0.97, sources=sources)
+    found = limiting(load, Knobs(pull_limits={"quiet": 1, "busy": 50}))
+    assert found.values == {"percent": 97, "size": 50, "source": "busy"}
+    assert "pulls from busy of at most 50 records" in found.sentence
+    assert limiting(load, Knobs(pull_limits={"quiet": 1})).case == "engine-computing"
+    resting = Load(workers=SETTLING, cpu=0.97, sources={"quiet": sources["quiet"]})
+    assert limiting(resting, Knobs(pull_limits={"quiet": 1})).case == "engine-computing"
 
 
 def test_the_values_are_those_of_the_sentence() -> None:

@@ -16,7 +16,7 @@ const CHINESE = {
   "engine-batches":
     "瓶颈是引擎本身：它的计算占用了一个 CPU 核心的 {percent}%，因为每个批次至多 {size} 条记录。批次越大，次数越少。",
   "engine-pulls":
-    "瓶颈是引擎本身：它的计算占用了一个 CPU 核心的 {percent}%，因为每次至多拉取 {size} 条记录。每次拉取更多，次数就会减少。",
+    "瓶颈是引擎本身：它的计算占用了一个 CPU 核心的 {percent}%，因为每次从 {source} 至多拉取 {size} 条记录。每次拉取更多，次数就会减少。",
   "database-small": "工作协程 {percent}% 的时间在写入：数据库每个事务至多提交 {size} 条记录。事务越大越快。",
   "database-busy": "工作协程 {percent}% 的时间在写入：瓶颈是数据库。工作协程多于 {workers} 个可以更充分地利用它，直到它自己饱和。",
   "database-single": "工作协程 {percent}% 的时间在写入：SQLite 文件同一时刻只接受一个事务。MySQL 或 MariaDB 可以同时接受多个。",
