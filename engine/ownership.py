@@ -54,8 +54,8 @@ class Ownership:
     @asynccontextmanager
     async def owned(self) -> AsyncIterator[None]:
         """Own the source inside; when it is lost the body is cancelled, and the context ends without an error."""
-        await self.claim()
         try:
+            await self.claim()  # whose answer may be lost: then too the source is given up at the end
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._keep, nursery.cancel_scope)
                 yield

@@ -26,3 +26,23 @@ async def test_it_counts_from_the_question_not_from_the_answer(autojump_clock: M
     async with ownership.owned():
         assert ownership.seconds_left() == asked_at + LEASE_SECONDS - trio.current_time() == LEASE_SECONDS - 7
     assert ownership.seconds_left() <= 0
+
+
+async def test_who_is_stopped_before_the_answer_comes_leaves_the_source_free(autojump_clock: MockClock) -> None:
+    """The next engine need not wait for a lease to run out that nobody knows of."""
+    store = MemoryStore(lease_seconds=60)
+    ownership = Ownership("s", DistantQueue(store), Outage("queue"))
+    with trio.move_on_after(1):
+        async with ownership.owned():
+            raise AssertionError("no answer came")
+    assert await MemoryQueue(store).acquire("s", LEASE_SECONDS)
+
+
+async def test_who_stands_by_takes_nothing_from_the_owner(autojump_clock: MockClock) -> None:
+    """Its end leaves the source where it is."""
+    store = MemoryStore(lease_seconds=60)
+    assert await MemoryQueue(store, instance="owner").acquire("s", LEASE_SECONDS)
+    with trio.move_on_after(1):
+        async with Ownership("s", MemoryQueue(store, instance="other"), Outage("queue")).owned():
+            raise AssertionError("it is somebody else's")
+    assert not await MemoryQueue(store, instance="third").acquire("s", LEASE_SECONDS)
