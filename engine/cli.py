@@ -32,7 +32,7 @@ from engine.progress import progress
 from engine.run import Mode, Progress, Run
 from engine.service_manager import ServiceManager
 from engine.settings import Settings, commented_config, require
-from engine.shutdown import SIGNALS, hold_reloads
+from engine.shutdown import RELOAD, SIGNALS, hold_reloads
 from engine.stats import Snapshot
 
 EXIT_UNAVAILABLE = 69
@@ -186,7 +186,7 @@ def _run_to_its_end(one_run: Run) -> int:
     sys.setswitchinterval(SWITCH_SECONDS)
     hold_reloads(held=True)  # but while the run listens
     code = trio.run(one_run.main)
-    for number in SIGNALS:  # the run is over: what comes now shall not cut off its account
+    for number in (*SIGNALS, RELOAD):  # the run is over: what comes now shall not cut off its account
         signal.signal(number, signal.SIG_IGN)
     return code
 

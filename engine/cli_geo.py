@@ -22,12 +22,12 @@ EXIT_REFUSED = 1
 
 @define(eq=False)
 class _Arrival:
-    """What is known last of the file that arrives."""
+    """What is known last of the file that arrives; None once all of it is there."""
 
     _last: Headway | None = None
 
     def note(self, headway: Headway) -> None:
-        self._last = headway
+        self._last = None if headway.done == headway.total else headway
 
     async def look(self) -> Headway | None:
         return self._last

@@ -74,7 +74,8 @@ def _drawn(what: str, say: Say, clock: Callable[[], float] = time.monotonic) -> 
         row = bar.add_task(what, total=None, words="")
 
         def draw(text: str, done: float, total: float) -> None:
-            bar.update(row, completed=done, total=max(done, total) if total else None, words=text)
+            bar.tasks[0].total = max(done, total) if total else None  # `update` takes None for "as before"
+            bar.update(row, completed=done, words=text)
 
         yield draw
 

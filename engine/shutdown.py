@@ -46,10 +46,12 @@ async def listen(
                 reload()
             elif is_stopping:
                 log.warning("stopping now", signal=name)
+                _end_after(HARD_STOP_SECONDS, EXIT_HARD_STOP)
                 hard_stop()
             else:
                 is_stopping = True
                 log.info("stopping, finishing what is in hand", signal=name, grace_seconds=grace_seconds)
+                _end_after(grace_seconds + LAST_RESORT_SECONDS, EXIT_STUCK)
                 soft_stop()
 
 
@@ -88,14 +90,15 @@ def _last_resort(grace_seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        signal.set_wakeup_fd(before)
+        signal.set_wakeup_fd(before, warn_on_full_buffer=False)  # as Trio had it
         os.close(writing)
 
 
 def _watch(pipe: int, wake: Callable[[], None], grace_seconds: float) -> None:
     """Set the clock anew at each signal that stops; each one wakes the loop, in which handlers run, as Trio's pipe did.
 
-    The same one more than once at a time is one signal, for Python calls its handler once.
+    The same one more than once at a time is one signal, for Python mostly calls its handler once. The loop, which may
+    count otherwise, sets its clocks too; the first to run out counts.
     """
     clocks = iter(
         (

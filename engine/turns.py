@@ -1,7 +1,8 @@
 """Writers of one process take turns at the addresses they write, so that none waits in the database for another's rows.
 
-A wait there costs the server a tenth of its time with eight writers of one botnet type, and here nothing. Writers of
-other processes are not known here: for them there are the locks of the database.
+A wait there costs the server a tenth of its time with eight writers of one botnet type, and here nothing. It is a
+courtesy: writers of other processes are not known here, and whoever has waited long enough goes ahead; what keeps rows
+and counters right are the locks of the database.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -14,11 +15,13 @@ from attrs import define, field, frozen
 from engine.delivery import Batch, Written
 from engine.ports import Sink
 from engine.sighting import Facts
-from engine.slots import covered
+from engine.slots import SLOTS, covered
 
 FEW = 500
-"""Sightings below which a write waits for nobody: few addresses are seldom those of another, and time may be spent on
-the way to the server more than in it."""
+"""A write of fewer sightings takes no turn: few addresses are seldom those of another, and more time may go on the way to
+the server than in it. Nor does one that was not divided by slots: it would have all others wait."""
+PATIENCE_SECONDS = 5.0
+"""How long a write waits at most: one whose connection is dead, which shows after half a minute, holds up nobody."""
 
 Slot = tuple[str, int]
 """A botnet type, and a slot of its addresses."""
@@ -38,12 +41,13 @@ class Turns:
 
     @asynccontextmanager
     async def at(self, slots: frozenset[Slot]) -> AsyncIterator[None]:
-        """Wait until nobody who came before is at any of these slots; they are the caller's until the block ends."""
+        """Wait until nobody who came before is at any of these slots, PATIENCE_SECONDS at most, and be there."""
         ticket = _Ticket(slots)
         self._tickets.append(ticket)
         try:
-            while any(slots & other.slots for other in takewhile(lambda other: other is not ticket, self._tickets)):
-                await self._moved.wait()
+            with trio.move_on_after(PATIENCE_SECONDS):
+                while any(slots & other.slots for other in takewhile(lambda other: other is not ticket, self._tickets)):
+                    await self._moved.wait()
             yield
         finally:
             self._tickets.remove(ticket)
@@ -59,7 +63,7 @@ class Turns:
 
 @frozen(eq=False)
 class _InTurn:
-    """A writer that waits for its turn before each write of more than a FEW sightings."""
+    """A writer that waits for its turn before each write of so many sightings that were divided by slots."""
 
     sink: Sink
     turns: Turns
@@ -74,4 +78,5 @@ def _slots(batches: Sequence[Batch]) -> frozenset[Slot]:
     if sum(len(batch.sightings) for batch in batches) < FEW:
         return frozenset()
     told = (batch for batch in batches if batch.sightings)
-    return frozenset((batch.botnet_type, slot) for batch in told for slot in covered(batch.sightings))
+    slots = frozenset((batch.botnet_type, slot) for batch in told for slot in covered(batch.sightings))
+    return slots if len(slots) < SLOTS else frozenset()

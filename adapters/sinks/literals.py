@@ -53,6 +53,7 @@ def statements(prefix: str, rows: Sequence[str], suffix: str, limit: int) -> Ite
     if len(whole) <= limit or len(rows) == 1:
         yield whole
         return
-    middle = len(rows) // 2
-    yield from statements(prefix, rows[:middle], suffix, limit)
-    yield from statements(prefix, rows[middle:], suffix, limit)
+    portion = -(-len(rows) // (len(whole) // limit + 1))
+    del whole
+    for begin in range(0, len(rows), portion):
+        yield from statements(prefix, rows[begin : begin + portion], suffix, limit)

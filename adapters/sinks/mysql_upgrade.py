@@ -6,6 +6,7 @@ with its connection: not before the statement of a client that was killed has en
 """
 # ruff: noqa: S608 - names are checked
 
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import NamedTuple, TypeVar
@@ -27,12 +28,14 @@ _ALTERING_SECONDS = 86_400.0
 _LOCK = "CONCAT('engine-upgrade:', MD5(DATABASE()))"
 _LOCK_SECONDS = 5
 _LOOK_SECONDS = 2.0
+_BUSY_SECONDS = 60.0
 _PROBE = "engine_upgrade_probe"
 _IMPOSSIBLE = {1845, 1846}
 """The server's answers where a way is not open to it, without and with a reason."""
 # Old tables may hold a zero as a date, which is kept as it is; what is shown of them is read by its quotes.
 _SESSION = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', sql_quote_show_create = 1"
 # Stages are MariaDB's, and so is the second number, in hundredths of a percent: for ALGORITHM=INPLACE it has no stages.
+# That is one for the whole server: while our statement waits for another's, it may tell of that one.
 _LOOK = (
     "SELECT STAGE, MAX_STAGE, PROGRESS, COALESCE((SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS "
     "WHERE VARIABLE_NAME = 'INNODB_ONLINEDDL_PCT_PROGRESS'), 0) FROM information_schema.PROCESSLIST "
@@ -64,6 +67,7 @@ class MysqlUpgrade:
     url: MysqlUrl
     _session: Session = field(repr=False)
     _beside: Session = field(repr=False)
+    _looks_again_at: float = field(default=0.0, repr=False)
 
     async def plan(self) -> list[SchemaStep]:
         return await self._run(_plan)
@@ -72,11 +76,15 @@ class MysqlUpgrade:
         await self._run(lambda wire: wire.execute(step.statement))
 
     async def headway(self) -> Headway | None:
+        if trio.current_time() < self._looks_again_at:
+            return None
         with trio.move_on_after(_LOOK_SECONDS):
             try:
                 return headway_of(await self._beside.run(lambda wire: wire.rows(_LOOK)))
             except (pymysql.err.Error, OSError, EngineError):
-                return None  # a server that cannot say, or not now: the statement goes on
+                self._looks_again_at = math.inf  # a server that cannot say: it is not asked for hours, over and over
+                return None
+        self._looks_again_at = trio.current_time() + _BUSY_SECONDS
         return None
 
     async def lock(self) -> None:

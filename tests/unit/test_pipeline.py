@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from itertools import islice
 
 import pytest
 import trio
@@ -15,7 +16,10 @@ from engine.delivery import Batch
 from engine.errors import RejectedError, UnavailableError
 from engine.outage import Outage
 from engine.settings import Settings, SourceSettings
+from engine.sighting import Sighting
+from engine.slots import covered
 from engine.stats import Snapshot, Stats
+from engine.turns import FEW
 from tests.world import WorldDatabase, WorldLookup, WorldSource, away_until
 
 
@@ -190,18 +194,24 @@ async def test_an_outage_costs_waiting_and_nothing_else(what: str, autojump_cloc
     assert sum(line["event"] == "unavailable, waiting" for line in logs) <= 1
 
 
+def is_of_the_first_slot(ip: str) -> bool:
+    """Whether writers of its slot may have to wait for each other."""
+    return covered([Sighting(ip, "", 1)]) == range(1)
+
+
 async def test_workers_take_turns_at_the_same_addresses(autojump_clock: MockClock) -> None:
-    """Two large batches of one botnet type, not divided by address, are never in the database at the same time."""
+    """Two large batches of the same slot of one botnet type are not in the database at the same time."""
     world = World()
-    size = 600
-    world.settings = evolve(world.settings, worker=evolve(world.settings.worker, db_batch_size=size))
-    world.source.limit = size
-    fill(world, 2 * size)
-    world.database.latency_seconds = 100
+    world.settings = evolve(world.settings, worker=evolve(world.settings.worker, db_batch_size=FEW))
+    world.source.limit = FEW
+    alike = (ip for n in range(65_536) if is_of_the_first_slot(ip := f"8.8.{n >> 8}.{n & 255}"))
+    for ip in islice(alike, 2 * FEW):
+        world.source.add(ip)
+    world.database.latency_seconds = 3
     with capture_logs() as logs:
         await world.run(workers=2)
     written = sorted(line["seconds"] for line in logs if line["event"] == "batch written")
-    assert written == [pytest.approx(100), pytest.approx(200)]
+    assert written == [pytest.approx(3), pytest.approx(6)]
 
 
 async def test_a_soft_stop_finishes_what_is_in_hand(autojump_clock: MockClock) -> None:

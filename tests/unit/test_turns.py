@@ -13,11 +13,15 @@ from trio.testing import MockClock
 from engine.delivery import Batch, Written
 from engine.sighting import Facts, Sighting
 from engine.slots import SLOTS, covered
-from engine.turns import FEW, Slot, Turns
+from engine.turns import FEW, PATIENCE_SECONDS, Slot, Turns
 
 AT = "2026-11-20 00:00:00"
 SECONDS = 1.0
 """What a write takes."""
+
+
+MANY = [f"8.8.{number // 250}.{number % 250}" for number in range(FEW)]
+"""Addresses in all slots."""
 
 
 def slots(*numbers: int, botnet_type: str = "mirai") -> frozenset[Slot]:
@@ -59,6 +63,26 @@ async def test_who_waits_for_whom(
 ) -> None:
     """Only for those who came before and are at the same slots of the same type."""
     assert await began(Turns(), *wanted) == expected
+
+
+async def test_patience_ends(autojump_clock: MockClock) -> None:
+    """One that never ends its turn, for its connection is dead, costs all others the same wait, not each one more."""
+    turns = Turns()
+    async with trio.open_nursery() as nursery:
+        async with turns.at(slots(1)):
+            start = trio.current_time()
+            for _ in range(3):
+                nursery.start_soon(partial(wait_for_a_turn, turns))
+            await trio.sleep(100)
+        assert trio.current_time() - start == 100
+
+
+async def wait_for_a_turn(turns: Turns) -> None:
+    """At a slot where somebody stays for ever."""
+    start = trio.current_time()
+    async with turns.at(slots(1)):
+        assert trio.current_time() - start == PATIENCE_SECONDS
+        await trio.sleep(200)
 
 
 async def test_who_gives_up_waiting_is_in_nobodys_way(autojump_clock: MockClock) -> None:
@@ -113,6 +137,7 @@ def apart() -> tuple[str, str]:
         ([batch("8.8.8.8"), batch("8.8.8.8")], 2),
         ([batch(apart()[0]), batch(apart()[1])], 1),
         ([batch(*apart()), batch(apart()[0])], 2),
+        ([batch(*MANY), batch(*MANY)], 1),  # not divided
         ([batch("8.8.8.8"), batch("8.8.8.8", botnet_type="gozi")], 1),
         ([batch("8.8.8.8", size=FEW - 1), batch("8.8.8.8", size=FEW - 1)], 1),
         ([batch("8.8.8.8"), batch("8.8.8.8", size=FEW - 1)], 1),
@@ -139,4 +164,4 @@ async def test_writers_of_the_same_addresses_write_one_after_another(
 
 def test_a_batch_of_many_addresses_is_at_all_slots() -> None:
     """What it is sampled by tells that it was not divided."""
-    assert covered(batch(*(f"8.8.{high}.{low}" for high in range(4) for low in range(250))).sightings) == range(SLOTS)
+    assert covered(batch(*MANY).sightings) == range(SLOTS)

@@ -12,7 +12,7 @@ let shown = null;
 export function showLetters({ dead_letters: letters }) {
   shown = letters;
   const newest = letters?.newest ?? [];
-  const focused = document.activeElement.dataset.letter;
+  const focused = document.activeElement?.dataset?.letter;
   text(byId("letters-count"), number(total(letters)));
   text(byId("letters-empty"), phrase(letters ? "no_letters" : "letters_unknown"));
   rows(byId("letters"), newest, [
@@ -26,11 +26,11 @@ export function showLetters({ dead_letters: letters }) {
   if (focused) stay(focused);
 }
 
-// A new letter moves the others down: who was about to retry one stays there.
+// A new letter moves the others down: who was about to retry one stays there, and is at no other when it is gone.
 function stay(id) {
   const buttons = [...byId("letters").querySelectorAll("button")];
-  const button = buttons.find((each) => each.dataset.letter === id);
-  if (button && button !== document.activeElement) button.focus();
+  const button = buttons.find((each) => each.dataset.letter === id) ?? byId("letters-title");
+  if (button !== document.activeElement) button.focus();
 }
 
 // Those of the database and of the queue; null before either was asked.
