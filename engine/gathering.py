@@ -24,7 +24,7 @@ def gather(deliveries: Sequence[Delivery], workers: int, record_limit: int | Non
     """First attempts of one botnet type together, spread over the workers; what failed before, alone.
 
     A group has at most `record_limit` records (None: GROUP_LIMIT), unless a single delivery has more. Its deliveries
-    are in their order.
+    are in their order; types take turns, so that workers are at different ones.
     """
     limit = record_limit or min(GROUP_LIMIT, max(LEAST_SHARE, _share(deliveries, workers)))
     fresh: dict[str, list[Delivery]] = {}
@@ -33,13 +33,18 @@ def gather(deliveries: Sequence[Delivery], workers: int, record_limit: int | Non
             yield [delivery]
         else:
             fresh.setdefault(delivery.batch.botnet_type, []).append(delivery)
-    for alike in fresh.values():
-        if _size(alike) <= limit:
-            yield alike
-            continue
-        places = {delivery.id: place for place, delivery in enumerate(alike)}
-        for group in _filled(_in_turns(alike, limit), limit):
-            yield sorted(group, key=lambda delivery: places[delivery.id])
+    for turn in zip_longest(*[_groups(alike, limit) for alike in fresh.values()], fillvalue=()):
+        yield from filter(None, turn)
+
+
+def _groups(alike: Sequence[Delivery], limit: int) -> Iterator[Sequence[Delivery]]:
+    """Deliveries of one botnet type, each in one group."""
+    if _size(alike) <= limit:
+        yield alike
+        return
+    places = {delivery.id: place for place, delivery in enumerate(alike)}
+    for group in _filled(_in_turns(alike, limit), limit):
+        yield sorted(group, key=lambda delivery: places[delivery.id])
 
 
 def _in_turns(deliveries: Sequence[Delivery], limit: int) -> Iterator[Sequence[Delivery]]:

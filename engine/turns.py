@@ -18,8 +18,8 @@ from engine.sighting import Facts
 from engine.slots import SLOTS, covered
 
 FEW = 500
-"""A write of fewer sightings takes no turn: few addresses are seldom those of another, and more time may go on the way to
-the server than in it. Nor does one that was not divided by slots: it would have all others wait."""
+"""A write of fewer sightings takes no turn: few addresses are seldom those of another, and more time may be spent
+on the way to the server. Nor does one that was not divided by slots: it would have all others wait."""
 PATIENCE_SECONDS = 5.0
 """How long a write waits at most: one whose connection is dead, which shows after half a minute, holds up nobody."""
 

@@ -76,6 +76,7 @@ class MysqlUpgrade:
         await self._run(lambda wire: wire.execute(step.statement))
 
     async def headway(self) -> Headway | None:
+        await trio.lowlevel.checkpoint()
         if trio.current_time() < self._looks_again_at:
             return None
         with trio.move_on_after(_LOOK_SECONDS):

@@ -87,7 +87,7 @@ async def test_nobody_can_be_asked(store: MariaDbStore, kind: str) -> None:
 
 
 async def test_a_server_that_does_not_answer(store: MariaDbStore) -> None:
-    """After two seconds nobody can say; the server, once it goes on, is asked anew."""
+    """After two seconds nobody can say; the statement goes on, and there is no second question for a while."""
     async with open_upgrade(store.server.url(store.name)) as upgrade:
         store.server.pause()
         try:

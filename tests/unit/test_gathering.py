@@ -81,3 +81,10 @@ def test_a_slot_with_too_much_comes_in_turn_with_the_others() -> None:
     deliveries = [seen_at(10 * slot + turn, "a", part) for slot, part in enumerate(ips) for turn in range(3)]
     groups = list(gather(deliveries, 2, max(map(len, ips))))
     assert [int(each.id) for group in groups for each in group] == [0, 10, 1, 11, 2, 12]
+
+
+def test_types_take_turns() -> None:
+    """Workers that take group by group are at different botnet types, not all at the first one."""
+    deliveries = [delivery(number, kind, 1000) for number, kind in enumerate(["gozi"] * 3 + ["mirai"] * 3)]
+    groups = gather(deliveries, 2, 1000)
+    assert [group[0].batch.botnet_type for group in groups] == ["gozi", "mirai"] * 3
