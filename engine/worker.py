@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 
 import structlog
 import trio
@@ -19,6 +20,9 @@ from engine.trials import Trials
 
 DEADLY_TRIALS = 2
 """How often an engine must have died of the same record, tried alone, before it is buried: once may be an accident."""
+LINES = 10
+"""A transaction of more deliveries has one line of log for all of them, not one each: a line costs as much as all else
+that is done for a small delivery, twice over. The ledger names every batch."""
 
 
 @frozen
@@ -91,8 +95,8 @@ class Worker:
         for delivery, one in zip(group, written, strict=True):
             self.stats.settled(delivery.batch, one)
             self._mine.received += delivery.batch.size
-            self._report(delivery, one, seconds)
             self.leasing.settled(delivery)
+        self._report(group, written, seconds)
 
     async def _handle(self, sink: Sink, delivery: Delivery) -> None:
         began = trio.current_time()
@@ -173,15 +177,26 @@ class Worker:
             "attempt": delivery.attempt,
         }
 
-    def _report(self, delivery: Delivery, written: Written, seconds: float) -> None:
-        batch = delivery.batch
+    def _report(self, group: Sequence[Delivery], written: Sequence[Written], seconds: float) -> None:
+        first = group[0]
+        if len(group) > LINES:
+            common = {**self._about(first), "delivery": f"{first.id} and {len(group) - 1} more"}
+            self._say_written(common, group, written, seconds)
+            return
+        for delivery, one in zip(group, written, strict=True):
+            self._say_written(self._about(delivery), [delivery], [one], seconds)
+
+    def _say_written(
+        self, about: Mapping[str, object], group: Sequence[Delivery], written: Sequence[Written], seconds: float
+    ) -> None:
+        processed, total = sum(delivery.batch.size for delivery in group), reduce(Written.plus, written)
         self._log.info(
             "batch written",
-            **self._about(delivery),
-            processed=batch.size,
-            errors=batch.size - written.written - written.duplicates,
-            written=written.written,
-            duplicates=written.duplicates,
+            **about,
+            processed=processed,
+            errors=processed - total.written - total.duplicates,
+            written=total.written,
+            duplicates=total.duplicates,
             seconds=round(seconds, 3),
         )
 

@@ -20,6 +20,7 @@ from engine.sighting import Sighting
 from engine.slots import covered
 from engine.stats import Snapshot, Stats
 from engine.turns import FEW
+from engine.worker import LINES
 from tests.world import WorldDatabase, WorldLookup, WorldSource, away_until
 
 
@@ -100,6 +101,21 @@ async def test_small_deliveries_share_a_transaction(autojump_clock: MockClock) -
     assert (await world.run()).written == 23
     assert world.database.transactions == 1
     assert len(world.database.ledger) == 5
+
+
+async def test_many_small_deliveries_share_a_line_of_log(autojump_clock: MockClock) -> None:
+    """Few have one each; what the lines say of records adds up either way."""
+    for count, expected in ((LINES, LINES), (LINES + 1, 1)):
+        world = World()
+        world.source.limit = 1
+        fill(world, count)
+        await world.run(workers=0)
+        with capture_logs() as logs:
+            await world.run()
+        lines = [line for line in logs if line["event"] == "batch written"]
+        assert len(lines) == expected
+        assert sum(line["processed"] for line in lines) == sum(line["written"] for line in lines) == count
+        assert "1" in {line["delivery"].split(" and ")[0] for line in lines}
 
 
 async def test_a_bad_record_costs_the_deliveries_beside_it_nothing(autojump_clock: MockClock) -> None:
