@@ -33,8 +33,7 @@ def gather(deliveries: Sequence[Delivery], workers: int, record_limit: int | Non
             yield [delivery]
         else:
             fresh.setdefault(delivery.batch.botnet_type, []).append(delivery)
-    for turn in zip_longest(*[_groups(alike, limit) for alike in fresh.values()], fillvalue=()):
-        yield from filter(None, turn)
+    yield from _alternating([_groups(alike, limit) for alike in fresh.values()])
 
 
 def _groups(alike: Sequence[Delivery], limit: int) -> Iterator[Sequence[Delivery]]:
@@ -48,13 +47,17 @@ def _groups(alike: Sequence[Delivery], limit: int) -> Iterator[Sequence[Delivery
 
 
 def _in_turns(deliveries: Sequence[Delivery], limit: int) -> Iterator[Sequence[Delivery]]:
-    """Portions of at most `limit` records: the first one of every slot, then the second ones, and so on."""
+    """Portions of at most `limit` records, the slots in turns."""
     slots: dict[tuple[int, int], list[Delivery]] = {}
     for delivery in deliveries:
         among = covered(delivery.batch.sightings)
         slots.setdefault((among.start, among.stop), []).append(delivery)
-    portions = [_filled([[delivery] for delivery in slots[among]], limit) for among in sorted(slots)]
-    for turn in zip_longest(*portions, fillvalue=()):
+    return _alternating([_filled([[delivery] for delivery in slots[among]], limit) for among in sorted(slots)])
+
+
+def _alternating(lines: Iterable[Iterator[Sequence[Delivery]]]) -> Iterator[Sequence[Delivery]]:
+    """The first of every line, then the second ones, and so on."""
+    for turn in zip_longest(*lines, fillvalue=()):
         yield from filter(None, turn)
 
 

@@ -50,6 +50,22 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield MariaDbStore(server, "contract")
 
 
+@pytest.fixture(scope="module")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDbServer]:
+    """A server for all tests of a file."""
+    with MariaDbServer(tmp_path_factory.mktemp("mysql")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_store(mariadb: MariaDbServer, kind: str) -> MariaDbStore:
+    """An empty database of the test's own on it."""
+    own = MariaDbStore(mariadb, f"own_{kind}")
+    with mariadb.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"CREATE DATABASE {own.name} CHARACTER SET utf8mb4")
+    return own
+
+
 @pytest.fixture
 async def database(store: Store) -> AsyncIterator[Database]:
     """The database, opened."""

@@ -1,6 +1,6 @@
 """Tables of old installations become wide enough, whatever they are like, and nothing of what is in them changes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,7 +13,6 @@ from engine.ports import SchemaStep
 from engine.sighting import Facts
 from tests.contracts.sink_stores import MariaDbStore, batch_of, online, write, write_with
 from tests.old_tables import COMMUNICATION_COLUMNS, content, fill
-from tests.servers.mariadb import MariaDbServer
 
 CITY = "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogoch 😀"
 FACTS = {"2a00::1": Facts("GB", "United Kingdom", "Wales", CITY, "Europe", "ISP " * 40, 4_200_000_000, 53.2, -4.2)}
@@ -21,20 +20,10 @@ DAY = "2026-11-20 "
 BEGIN = datetime.fromisoformat("2026-11-01 00:00:00")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDbServer]:
-    """A server for all tests of this file."""
-    with MariaDbServer(tmp_path_factory.mktemp("mysql")) as running:
-        yield running
-
-
 @pytest.fixture
-def store(server: MariaDbServer, kind: str) -> MariaDbStore:
-    """An empty database of the test's own: an upgrade is of all tables."""
-    root = MariaDbStore(server, f"upgrade_{kind}")
-    with server.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {root.name} CHARACTER SET utf8mb4")
-    return root
+def store(own_store: MariaDbStore) -> MariaDbStore:
+    """An upgrade is of all tables of a database."""
+    return own_store
 
 
 async def upgraded(store: MariaDbStore) -> Sequence[SchemaStep]:

@@ -1,6 +1,6 @@
 """How far an upgrade's statement is, asked beside it: by a real server, or by one that cannot say."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 import trio
@@ -9,24 +9,14 @@ from adapters.sinks.mysql_upgrade import headway_of, open_upgrade
 from engine.ports import Headway
 from tests.contracts.sink_stores import MariaDbStore, batch_of, online, write
 from tests.old_tables import fill
-from tests.servers.mariadb import MariaDbServer
 
 ADDRESSES = 10_000
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDbServer]:
-    """A server for all tests of this file."""
-    with MariaDbServer(tmp_path_factory.mktemp("mysql")) as running:
-        yield running
-
-
 @pytest.fixture
-def store(server: MariaDbServer, kind: str) -> MariaDbStore:
-    """An empty database of the test's own."""
-    with server.connect() as connection, connection.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE headway_{kind} CHARACTER SET utf8mb4")
-    return MariaDbStore(server, f"headway_{kind}")
+def store(own_store: MariaDbStore) -> MariaDbStore:
+    """An upgrade is of all tables of a database."""
+    return own_store
 
 
 async def seen_while_altering(url: str, table: str) -> list[Headway | None]:
