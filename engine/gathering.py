@@ -12,21 +12,22 @@ from itertools import zip_longest
 from engine.delivery import Delivery
 from engine.slots import covered
 
-GROUP_LIMIT = 5000
-"""Records per group: beyond that they get hardly cheaper, and locks are held longer."""
+GROUP_LIMIT = 5600
+"""Records per group: beyond that they get hardly cheaper, and locks are held longer. A page of the usual size and a bit
+more, so that half the slots of two pages are one group, too, though slots are not of one size."""
 LEAST_SHARE = 1000
-"""Records below which work is not divided among workers."""
+"""Records below which work is not divided into shares."""
 SLACK = 8
 """A group may be larger by one part in so many than an even share: slots are not of one size."""
 
 
-def gather(deliveries: Sequence[Delivery], workers: int, record_limit: int | None) -> Iterator[Sequence[Delivery]]:
-    """First attempts of one botnet type together, spread over the workers; what failed before, alone.
+def gather(deliveries: Sequence[Delivery], shares: int, record_limit: int | None) -> Iterator[Sequence[Delivery]]:
+    """First attempts of one botnet type together, in at least so many even shares; what failed before, alone.
 
     A group has at most `record_limit` records (None: GROUP_LIMIT), unless a single delivery has more. Its deliveries
     are in their order; types take turns, so that workers are at different ones.
     """
-    limit = record_limit or min(GROUP_LIMIT, max(LEAST_SHARE, _share(deliveries, workers)))
+    limit = record_limit or min(GROUP_LIMIT, max(LEAST_SHARE, _share(deliveries, shares)))
     fresh: dict[str, list[Delivery]] = {}
     for delivery in deliveries:
         if delivery.attempt > 1:
@@ -80,6 +81,6 @@ def _size(deliveries: Sequence[Delivery]) -> int:
     return sum(delivery.batch.size for delivery in deliveries)
 
 
-def _share(deliveries: Sequence[Delivery], workers: int) -> int:
-    even = -(-_size(deliveries) // max(1, workers))
-    return even + even // SLACK if workers > 1 else even
+def _share(deliveries: Sequence[Delivery], shares: int) -> int:
+    even = -(-_size(deliveries) // max(1, shares))
+    return even + even // SLACK if shares > 1 else even

@@ -23,7 +23,7 @@ IDLE_POLL_SECONDS = 0.02
 class Pipeline:
     """A run of the engine: lines bring in, workers bring out.
 
-    Either may be missing, for a split over several processes.
+    Either may be missing, for a split over several processes. `at_once`: how many groups are in hand at the same time.
     """
 
     lines: Sequence[SourceLine]
@@ -31,6 +31,7 @@ class Pipeline:
     open_sink: Callable[[], AbstractAsyncContextManager[Sink]]
     leasing: Leasing
     grace_seconds: float
+    at_once: int
 
     async def run(self, stop: trio.Event, *, once: bool = False) -> None:
         """Run until `stop` is set, or with `once` until every source has nothing new and the queue is empty."""
@@ -44,10 +45,11 @@ class Pipeline:
 
     async def _work(self, stop: trio.Event, *, once: bool) -> None:
         send, receive = trio.open_memory_channel[Sequence[Delivery]](0)
+        seats = trio.CapacityLimiter(self.at_once)
         async with trio.open_nursery() as workforce:
             async with receive:
                 for worker in self.workers:
-                    workforce.start_soon(self._employ, worker, receive.clone())
+                    workforce.start_soon(self._employ, worker, receive.clone(), seats)
             async with trio.open_nursery() as intake:
                 intake.start_soon(self._claim, send)
                 intake.start_soon(self._bring_in, stop, once)
@@ -55,9 +57,11 @@ class Pipeline:
                 workforce.cancel_scope.deadline = trio.current_time() + self.grace_seconds
                 intake.cancel_scope.cancel()
 
-    async def _employ(self, worker: Worker, groups: trio.MemoryReceiveChannel[Sequence[Delivery]]) -> None:
+    async def _employ(
+        self, worker: Worker, groups: trio.MemoryReceiveChannel[Sequence[Delivery]], seats: trio.CapacityLimiter
+    ) -> None:
         async with self.open_sink() as sink:
-            await worker.run(sink, groups)
+            await worker.run(sink, groups, seats)
 
     async def _claim(self, send: trio.MemorySendChannel[Sequence[Delivery]]) -> None:
         if self.workers:

@@ -61,16 +61,26 @@ class Worker:
     _mine: WorkerStats = field(init=False, default=Factory(lambda self: self.stats.worker(self.name), takes_self=True))
     _log: structlog.stdlib.BoundLogger = field(factory=structlog.get_logger, repr=False)
 
-    async def run(self, sink: Sink, groups: trio.MemoryReceiveChannel[Sequence[Delivery]]) -> None:
-        """Work until the channel is closed and empty."""
+    async def run(
+        self, sink: Sink, groups: trio.MemoryReceiveChannel[Sequence[Delivery]], seats: trio.CapacityLimiter
+    ) -> None:
+        """Work until the channel is closed and empty, on each group when there is a seat."""
         self._log.info("worker started", worker=self.name)
         self._mine.busy.turn("idle")
         async with groups:
-            async for group in groups:
-                if len(group) == 1 or not await self._handle_together(sink, group):
-                    for delivery in group:
-                        await self._handle(sink, delivery)
-                self._mine.busy.turn("idle")
+            while True:
+                async with seats:
+                    try:
+                        group = await groups.receive()
+                    except trio.EndOfChannel:
+                        return
+                    await self._handle_group(sink, group)
+                    self._mine.busy.turn("idle")
+
+    async def _handle_group(self, sink: Sink, group: Sequence[Delivery]) -> None:
+        if len(group) == 1 or not await self._handle_together(sink, group):
+            for delivery in group:
+                await self._handle(sink, delivery)
 
     async def _handle_together(self, sink: Sink, group: Sequence[Delivery]) -> bool:
         """Write deliveries in one transaction; False where that is refused, and nothing has happened."""

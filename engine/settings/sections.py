@@ -53,7 +53,7 @@ class WorkerSettings:
     )
     worker_count: int = setting(
         default=1,
-        doc="How many workers; 1 to 4 is usual",
+        doc="How many workers; 1 to 4 is usual, and more help only look-ups that wait",
         rule=allowed.whole(1, 1_000),
         former="INTERNAL_WORKER_COUNT",
     )
@@ -77,7 +77,7 @@ class WorkerSettings:
     )
     db_batch_size: int | None = setting(
         default=None,
-        doc="At most so many records per transaction. Unset: what waits together, up to 5000",
+        doc="At most so many records per transaction. Unset: what waits together, up to 5600",
         rule=allowed.whole(1, 1_000_000),
         former="WORKER_DB_BATCH_SIZE",
         example="100",

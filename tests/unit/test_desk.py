@@ -12,9 +12,10 @@ from attrs import define, evolve, field
 from trio.testing import MockClock
 
 from adapters.queues.memory import MemoryQueue, MemoryStore
-from engine.assembly import Connections, Feed
+from engine.assembly import ENOUGH_WORKERS, Connections, Feed
 from engine.desk import age_of, resident_bytes
 from engine.errors import UnavailableError
+from engine.gathering import GROUP_LIMIT
 from engine.picture import Picture
 from engine.run import Mode, Run
 from engine.settings import Settings, SourceSettings
@@ -93,6 +94,17 @@ async def test_the_picture_follows_the_run(autojump_clock: MockClock) -> None:
     assert (last.limit.stage, last.limit.setting) == ("database", "database.url")
     assert last.cache.misses == 20
     assert {picture.health.ready for picture in watched.seen[3:]} == {True}
+
+
+async def test_workers_that_are_not_needed_do_not_hide_what_limits(autojump_clock: MockClock) -> None:
+    """Where look-ups do not wait, only a few groups are in hand at once, however many workers there are."""
+    worker = evolve(Settings().worker, worker_count=4 * ENOUGH_WORKERS, db_batch_size=1)
+    settings = evolve(Settings(), sources=(SOURCE,), worker=worker)
+    watched = Watched(pictures, settings=settings, lookup=WorldLookup(chunk_size=GROUP_LIMIT))
+    await watched.run()
+    during = watched.seen[4]
+    assert sum(worker.state == "writing" for worker in during.workers) == ENOUGH_WORKERS
+    assert during.limit.stage == "database"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,12 @@ def seen_at(number: int, kind: str, ips: Sequence[str]) -> Delivery:
     return Delivery(str(number), 1, Batch("s", 0, number, number, 0, "", kind, sightings))
 
 
+def scattered(count: int) -> list[Sighting]:
+    """One sighting of each of so many addresses, far from each other."""
+    ips = [f"{1 + number % 200}.{number // 200}.8.8" for number in range(count)]
+    return [Sighting(ip, "2026-11-20 00:00:00", 1) for ip in ips]
+
+
 def sizes(groups: Sequence[Sequence[Delivery]]) -> list[int]:
     """How many records each group has."""
     return [sum(each.batch.size for each in group) for group in groups]
@@ -35,9 +41,9 @@ DELIVERIES = st.lists(
 
 
 @given(DELIVERIES, st.integers(1, 8), st.sampled_from([None, 50, 2000]))
-def test_everything_is_in_one_group(deliveries: list[Delivery], workers: int, record_limit: int | None) -> None:
+def test_everything_is_in_one_group(deliveries: list[Delivery], shares: int, record_limit: int | None) -> None:
     """Of one type, in their order, within the limit; whatever failed before is alone."""
-    groups = list(gather(deliveries, workers, record_limit))
+    groups = list(gather(deliveries, shares, record_limit))
     assert sorted(int(each.id) for group in groups for each in group) == list(range(len(deliveries)))
     for group, size in zip(groups, sizes(groups), strict=True):
         assert len({each.batch.botnet_type for each in group}) == 1
@@ -47,36 +53,36 @@ def test_everything_is_in_one_group(deliveries: list[Delivery], workers: int, re
 
 
 @pytest.mark.parametrize(
-    ("count", "size", "workers", "expected"),
+    ("count", "size", "shares", "expected"),
     [
         (300, 1, 4, [300]),
         (20, 1000, 1, [5000] * 4),
+        (5, 1120, 1, [GROUP_LIMIT]),
         (8, 1000, 4, [2000] * 4),
         (8, 1000, 8, [1000] * 8),
         (3, 1000, 8, [1000] * 3),
         (1, 9000, 2, [9000]),
     ],
 )
-def test_work_is_spread_over_the_workers(count: int, size: int, workers: int, expected: list[int]) -> None:
+def test_work_is_divided_into_shares(count: int, size: int, shares: int, expected: list[int]) -> None:
     """Evenly, but small ones stay together, and none grows without end."""
-    assert sizes(list(gather([delivery(n, "a", size) for n in range(count)], workers, None))) == expected
+    assert sizes(list(gather([delivery(n, "a", size) for n in range(count)], shares, None))) == expected
     assert LEAST_SHARE <= GROUP_LIMIT
 
 
 def test_workers_get_addresses_of_their_own() -> None:
     """What several pages say of one slot is one group's, as long as that is not too large."""
-    addresses = [f"10.{n >> 8}.{n & 255}.1" for n in range(5000)]
-    pages = [spread([Sighting(ip, "2026-11-20 00:00:00", 1) for ip in addresses], 1000) for _ in range(3)]
+    pages = [spread(scattered(5000), 1000) for _ in range(3)]
     parts = [[sighting.ip for sighting in part] for page in pages for part in page]
     groups = list(gather([seen_at(number, "a", part) for number, part in enumerate(parts)], 4, None))
     told = [{sighting.ip for each in group for sighting in each.batch.sightings} for group in groups]
     assert len(groups) == 4
-    assert sum(map(len, told)) == len(addresses) == len(set.union(*told))
+    assert sum(map(len, told)) == 5000 == len(set.union(*told))
 
 
 def test_a_slot_with_too_much_comes_in_turn_with_the_others() -> None:
     """Groups that follow each other have no address in common; those of one slot are as far apart as they can be."""
-    parts = list(spread([Sighting(f"10.{n >> 8}.{n & 255}.1", "2026-11-20 00:00:00", 1) for n in range(2000)], 1000))
+    parts = list(spread(scattered(2000), 1000))
     ips = [[sighting.ip for sighting in part] for part in parts]
     deliveries = [seen_at(10 * slot + turn, "a", part) for slot, part in enumerate(ips) for turn in range(3)]
     groups = list(gather(deliveries, 2, max(map(len, ips))))

@@ -37,7 +37,7 @@ async def test_only_what_is_in_hand_can_be_lost(
 ) -> None:
     """A delivery that a worker settles during the renewal is no news; one that is gone while in hand is."""
     queue = Interrupted(MemoryStore(lease_seconds=60))
-    leasing = Leasing(queue, Outage("queue"), partial(gather, workers=1, record_limit=None), 1, 15)
+    leasing = Leasing(queue, Outage("queue"), partial(gather, shares=1, record_limit=None), 1, 15)
 
     async def meanwhile(deliveries: Sequence[Delivery]) -> None:
         await queue.ack(deliveries)

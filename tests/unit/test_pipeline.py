@@ -11,9 +11,10 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from adapters.queues.memory import MemoryQueue, MemoryStore
-from engine.assembly import Assembly, Connections, Feed
+from engine.assembly import ENOUGH_WORKERS, Assembly, Connections, Feed
 from engine.delivery import Batch
 from engine.errors import RejectedError, UnavailableError
+from engine.gathering import GROUP_LIMIT
 from engine.outage import Outage
 from engine.settings import Settings, SourceSettings
 from engine.sighting import Sighting
@@ -228,6 +229,21 @@ async def test_workers_take_turns_at_the_same_addresses(autojump_clock: MockCloc
         await world.run(workers=2)
     written = sorted(line["seconds"] for line in logs if line["event"] == "batch written")
     assert written == [pytest.approx(3), pytest.approx(6)]
+
+
+@pytest.mark.parametrize(("chunk_size", "turns"), [(GROUP_LIMIT - 1, 1), (GROUP_LIMIT, 3)])
+async def test_only_look_ups_that_wait_need_many_workers(
+    chunk_size: int, turns: int, autojump_clock: MockClock
+) -> None:
+    """Where they do not, a few groups are written at once: more would only wait for the database together."""
+    world = World(lookup=WorldLookup(chunk_size=chunk_size))
+    world.settings = evolve(world.settings, worker=evolve(world.settings.worker, db_batch_size=5))
+    fill(world, 5 * (2 * ENOUGH_WORKERS + 1))
+    world.database.latency_seconds = 60
+    began = trio.current_time()
+    await world.run(workers=3 * ENOUGH_WORKERS)
+    assert trio.current_time() - began == pytest.approx(60 * turns, abs=5)
+    assert len(world.database.rows) == 5 * (2 * ENOUGH_WORKERS + 1)
 
 
 async def test_a_soft_stop_finishes_what_is_in_hand(autojump_clock: MockClock) -> None:

@@ -1,5 +1,8 @@
 """Slots of addresses."""
 
+from operator import ne
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,3 +41,18 @@ def test_a_few_stay_together() -> None:
     few = sightings(["10.0.0.1", "10.0.0.2", "10.0.0.3"])
     assert list(spread(few, 3)) == [few]
     assert covered([]) == range(SLOTS)
+
+
+def test_neighbours_in_the_order_of_texts_are_in_one_slot() -> None:
+    """All but those at the borders of networks, where one writer would wait at the gap that another has locked."""
+    ips = sorted(f"{first}.{second}.8.{last}" for first in (9, 81, 181) for second in range(100) for last in range(9))
+    ips += sorted(f"2a02:{second:x}::{last}" for second in range(0, 0xFFFF, 0x100) for last in range(9))
+    slots = [covered(sightings([ip])) for ip in ips]
+    assert sum(map(ne, slots, slots[1:])) < len(ips) / 9
+    assert {slot for among in slots for slot in among} == set(range(SLOTS))
+
+
+@pytest.mark.parametrize("form", ["181.{}.8.8", "8.{}.8.8", "2a02:{:x}00::1"])
+def test_one_large_network_is_in_several_slots(form: str) -> None:
+    """As those of one country may be all that call home."""
+    assert len({covered(sightings([form.format(number)])) for number in range(1, 250)}) > SLOTS // 2

@@ -20,7 +20,7 @@ SECONDS = 1.0
 """What a write takes."""
 
 
-MANY = [f"8.8.{number // 250}.{number % 250}" for number in range(FEW)]
+MANY = [f"{8 + number % 90}.{number}.8.8" for number in range(FEW)]
 """Addresses in all slots."""
 
 
@@ -127,7 +127,7 @@ def batch(*ips: str, botnet_type: str = "mirai", size: int = FEW) -> Batch:
 def apart() -> tuple[str, str]:
     """Two addresses of different slots."""
     first = "8.8.8.8"
-    others = (f"8.8.8.{number}" for number in range(256))
+    others = (f"{number}.8.8.8" for number in range(11, 100))
     return first, next(ip for ip in others if covered(batch(ip).sightings) != covered(batch(first).sightings))
 
 
