@@ -47,6 +47,12 @@ _RESERVED = [
     IPv4Network("240.0.0.0/4"),
 ]
 _RESERVED_FIRST, _RESERVED_LAST = zip(*map(_ends, _RESERVED), strict=True)
+_PUBLIC_NETWORKS = frozenset(range(256)) - {
+    first
+    for block in _RESERVED
+    for first in range(block.network_address.packed[0], block.broadcast_address.packed[0] + 1)
+}
+"""First numbers of addresses none of which is reserved."""
 _GLOBAL_EXCEPTIONS = {int(IPv4Address("192.0.0.9")), int(IPv4Address("192.0.0.10"))}
 _FIRST_V6, _LAST_V6 = _ends(IPv6Network("2000::/3"))  # global unicast
 _MAPPED_V4 = 0xFFFF
@@ -120,9 +126,10 @@ def canonical_ips(texts: Sequence[str], *, allow_reserved: bool) -> Sequence[str
     """The canonical texts of addresses; None where any of them is not acceptable."""
     if max(map(len, texts)) > ADDRESS_LIMIT:
         return None
-    parsed = list(map(_parsed, texts))
-    known = [address for address, is_reserved in parsed if address is not None and (allow_reserved or not is_reserved)]
-    return known if len(known) == len(parsed) else None
+    known = [address for address in map(_public.__getitem__, texts) if address is not None]
+    if len(known) < len(texts) and allow_reserved:
+        known = [address for address, _ in map(_parsed, texts) if address is not None]
+    return known if len(known) == len(texts) else None
 
 
 def canonical_ip(value: object, *, allow_reserved: bool) -> str:
@@ -137,6 +144,27 @@ def canonical_ip(value: object, *, allow_reserved: bool) -> str:
     if is_reserved and not allow_reserved:
         raise RefusedError(f"ip {address} is private, reserved or multicast (allow_reserved would accept it)")
     return address
+
+
+class _Public(dict[str, str | None]):
+    """The canonical texts of public addresses seen lately; None, and not remembered, of anything else."""
+
+    def __missing__(self, text: str) -> str | None:
+        try:
+            address = text if inet_pton(AF_INET, text)[0] in _PUBLIC_NETWORKS else None
+        except (OSError, ValueError):
+            address = None
+        if address is None:
+            address, is_reserved = _parsed(text)
+            if address is None or is_reserved:
+                return None
+        if len(self) >= _ADDRESS_MEMORY:
+            self.clear()
+        self[text] = address
+        return address
+
+
+_public = _Public()
 
 
 @lru_cache(maxsize=_ADDRESS_MEMORY)

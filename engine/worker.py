@@ -3,6 +3,8 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
+from itertools import chain
+from operator import itemgetter
 
 import structlog
 import trio
@@ -157,7 +159,7 @@ class Worker:
 
     async def _facts(self, batches: Sequence[Batch]) -> Mapping[str, Facts]:
         self._mine.busy.turn("enriching")
-        ips = {sighting.ip for batch in batches for sighting in batch.sightings}
+        ips = set(chain.from_iterable(map(itemgetter(0), batch.sightings) for batch in batches))
         return await self.outages.lookup.wait_for(self.enrichment.facts, ips, self.concurrent)
 
     async def _write(self, sink: Sink, batch: Batch, facts: Mapping[str, Facts], attempt: int) -> Written:

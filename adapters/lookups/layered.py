@@ -22,6 +22,8 @@ class Layers:
 
     async def lookup(self, ips: Sequence[str]) -> Mapping[str, Facts]:
         """Facts per address. The files are local: nothing waits but for its turn."""
+        if not self.files and self.builtin is not None:
+            return await self.builtin.lookup(ips)
         found = await self._from_files(ips) if self.files else {}
         if self.builtin is None:
             return found

@@ -91,7 +91,8 @@ def by_address(batches: Sequence[Batch]) -> Grouped:
             ips, times, _, _, events = zip(*reversed(online), strict=True)
             kept = {event: Seen(event, batch.received_at, place) for event in set(events)}
             seen.update(zip(zip(ips, times, strict=True), map(kept.__getitem__, events), strict=True))
-    seen = {communication: seen[communication] for communication in sorted(seen)}
+    in_time = sorted(seen, key=itemgetter(1))
+    seen = {communication: seen[communication] for communication in sorted(in_time, key=itemgetter(0))}
     cleanups = {ip: dict(sorted(cleanups[ip].items())) for ip in sorted(cleanups)}
     firsts = Counter(chain(map(itemgetter(2), seen.values()), _places(cleanups)))
     return Grouped(seen, cleanups, [firsts[place] for place in range(len(batches))])

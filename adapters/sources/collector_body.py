@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from io import BytesIO
 
 import httpx
@@ -30,14 +31,20 @@ class Body:
     inflated_limit: int = INFLATED_LIMIT
     received: int = 0
     size: int = 0
-    # It gives out its content without a copy; a list of pieces would be there twice for a moment, and then as holes.
+    # An ordinary answer is joined once. What is larger goes on in a buffer that gives out its content without a copy:
+    # a list of all pieces would be there twice for a moment, and then as holes.
+    _newest: list[bytes] = field(factory=list, repr=False)
     _content: BytesIO = field(factory=BytesIO, repr=False)
 
     async def read(self, response: httpx.Response, enough: int | None = None) -> bytes:
         """All of it, or the beginning once `enough` bytes are there. Raises BrokenBodyError, TooLargeBodyError."""
-        # Closed in any case: an error that carries this frame about must not carry all the bytes with it.
-        with self._content:
+        # Emptied in any case: an error that carries this frame about must not carry all the bytes with it.
+        with self._content, ExitStack() as emptying:
+            emptying.callback(self._newest.clear)
             await self._read(response, enough)
+            if not self._content.tell():
+                return b"".join(self._newest)
+            self._move_on()
             return self._content.getvalue()
 
     async def _read(self, response: httpx.Response, enough: int | None) -> None:
@@ -71,7 +78,14 @@ class Body:
         self.size += len(piece)
         if self.size > self.inflated_limit:
             raise TooLargeBodyError(f"the answer is larger than {self.inflated_limit} bytes")
-        self._content.write(piece)
+        self._newest.append(piece)
+        if self.size - self._content.tell() >= _PIECE:
+            self._move_on()
+
+    def _move_on(self) -> None:
+        for piece in self._newest:
+            self._content.write(piece)
+        self._newest.clear()
 
 
 def _inflater(encoding: str) -> "zlib._Decompress | None":

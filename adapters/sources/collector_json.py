@@ -73,7 +73,7 @@ class Rows:
     records: Sequence[Record | Unreadable] = ()
     numbers: Sequence[int | None] = ()
     fingerprints: Sequence[int] = ()
-    slices: Sequence[bytes] = ()
+    slices: Sequence[bytes | msgspec.Raw] = ()
     told: Told = NOTHING_TOLD
 
     @property
@@ -85,7 +85,7 @@ class Rows:
 
     def originals(self) -> Sequence[bytes]:
         """The bytes of every record, cut at RECORD_LIMIT."""
-        return [piece[:RECORD_LIMIT] for piece in self.slices]
+        return [bytes(piece)[:RECORD_LIMIT] for piece in self.slices]
 
     def without_first(self) -> "Rows":
         """All but the first row."""
@@ -125,7 +125,7 @@ def read_whole(body: bytes) -> Rows | None:
 
 def read_carefully(body: bytes) -> Rows:
     """The rows of any answer whose list can be delimited. Raises AnswerError. May take seconds: run it in a thread."""
-    slices: Sequence[bytes] | None = None
+    slices: Sequence[bytes | msgspec.Raw] | None = None
     told = NOTHING_TOLD
     if _is_tame(body):
         try:
@@ -136,7 +136,7 @@ def read_carefully(body: bytes) -> Rows:
         slices = slices_by_brackets(body)
     if len(slices) > ROW_LIMIT:
         raise AnswerError(f"{len(slices)} records, more than the {ROW_LIMIT} a page may have")
-    rows = [_read_alone(piece) for piece in slices]
+    rows = [_read_alone(bytes(piece)) for piece in slices]
     return Rows([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows], slices, told)
 
 
@@ -144,7 +144,7 @@ def _is_tame(body: bytes) -> bool:
     return len(body) <= _SMALL_ANSWER or body.count(b",") <= _COMMA_LIMIT
 
 
-def _slices(body: bytes) -> tuple[Sequence[bytes], Told]:
+def _slices(body: bytes) -> tuple[Sequence[msgspec.Raw], Told]:
     """The bytes of every record, where the answer is JSON. `data` and `records` are the same list: one is skipped."""
     envelope = _read_envelope(body)
     if envelope.success is not True:
@@ -154,7 +154,7 @@ def _slices(body: bytes) -> tuple[Sequence[bytes], Told]:
         slices = _read_older_envelope(body).records
     if isinstance(slices, msgspec.UnsetType):
         raise AnswerError("neither data nor records in the answer")
-    return list(map(bytes, slices)), Told(_newest(envelope.global_max_seq_id), _unconfirmed(envelope.stats))
+    return slices, Told(_newest(envelope.global_max_seq_id), _unconfirmed(envelope.stats))
 
 
 def _newest(told: msgspec.Raw) -> int | None:
