@@ -63,7 +63,7 @@ _RESERVED_V6 = [
     _ends(IPv6Network("2002::/16")),
     _ends(IPv6Network("3fff::/20")),
 ]
-_ADDRESS_MEMORY = 65_536
+ADDRESS_MEMORY = 65_536
 
 
 class RefusedError(ValueError):
@@ -126,9 +126,8 @@ def canonical_ips(texts: Sequence[str], *, allow_reserved: bool) -> Sequence[str
     """The canonical texts of addresses; None where any of them is not acceptable."""
     if max(map(len, texts)) > ADDRESS_LIMIT:
         return None
-    known = [address for address in map(_public.__getitem__, texts) if address is not None]
-    if len(known) < len(texts) and allow_reserved:
-        known = [address for address, _ in map(_parsed, texts) if address is not None]
+    parsed = (address for address, _ in map(_parsed, texts)) if allow_reserved else map(_public.__getitem__, texts)
+    known = [address for address in parsed if address is not None]
     return known if len(known) == len(texts) else None
 
 
@@ -158,7 +157,7 @@ class _Public(dict[str, str | None]):
             address, is_reserved = _parsed(text)
             if address is None or is_reserved:
                 return None
-        if len(self) >= _ADDRESS_MEMORY:
+        if len(self) >= ADDRESS_MEMORY:
             self.clear()
         self[text] = address
         return address
@@ -167,7 +166,7 @@ class _Public(dict[str, str | None]):
 _public = _Public()
 
 
-@lru_cache(maxsize=_ADDRESS_MEMORY)
+@lru_cache(maxsize=ADDRESS_MEMORY)
 def _parsed(text: str) -> tuple[str | None, bool]:
     try:
         number = int.from_bytes(inet_pton(AF_INET, text))

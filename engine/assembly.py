@@ -26,9 +26,6 @@ from engine.turns import Turns
 from engine.worker import Outages, Trying, Worker
 
 RENEWALS_PER_LEASE = 4
-ENOUGH_WORKERS = 4
-"""Groups in hand at once where look-ups do not wait: three writers take all that one process can hand them. More cost a
-database of two cores a sixth of its time, and take groups before they are large."""
 
 
 @frozen
@@ -67,8 +64,10 @@ class Assembly:
 
     def pipeline(self, *, workers: int) -> Pipeline:
         """Everything, ready to run, with so many workers."""
-        # A look-up that takes a group in one call does not wait: fewer and larger groups are cheaper then.
+        # A look-up that takes a group in one call does not wait. Two writers of large groups take then all that one
+        # process can hand them: more take groups before they are large, and wait in the database for each other.
         waits = self.feed.lookup.chunk_size < GROUP_LIMIT
+        is_free = waits or self.settings.worker.db_batch_size is not None
         leasing = self._leasing(workers if waits else 1)
         return Pipeline(
             lines=[self._line(source, settings) for source, settings in self.feed.sources],
@@ -76,7 +75,7 @@ class Assembly:
             open_sink=partial(Turns().sink, self.connections.open_sink),
             leasing=leasing,
             grace_seconds=self.settings.engine.shutdown_grace_seconds,
-            at_once=max(1, workers if waits else min(workers, ENOUGH_WORKERS)),
+            at_once=max(1, workers if is_free else min(workers, self.settings.worker.db_concurrent)),
         )
 
     def _leasing(self, shares: int) -> Leasing:

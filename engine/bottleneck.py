@@ -21,7 +21,7 @@ BUSY = 0.7
 BUSY_WITH_A_BACKLOG = 0.4
 SMALL_TRANSACTION = 500
 SMALL = 100
-MANY_WORKERS = 4
+MANY_WORKERS = 8
 GOOD_HIT_RATE = 0.9
 PULL_LIMIT = 5_000
 
@@ -31,9 +31,13 @@ STAGES = {"writing": "database", "enriching": "look-up", "settling": "queue"}
 
 @frozen
 class Knobs:
-    """The settings that change what a stage can do, as they are. A database `has_one_writer` where others must wait."""
+    """The settings that change what a stage can do, as they are. A database `has_one_writer` where others must wait.
+
+    `workers` are those that may have work at the same time, and `most_at_once` how many that may be.
+    """
 
     workers: int = 1
+    most_at_once: int = MANY_WORKERS
     has_workers_off: bool = False
     has_one_writer: bool = False
     db_batch_size: int | None = None
@@ -45,7 +49,8 @@ class Knobs:
 class Load:
     """How busy each stage was lately; shares are 0 to 1.
 
-    `workers`: mean share of each state; empty without workers. `claiming`: of the leasing. `sources`: shares by source.
+    `workers`: share of each state, of those that may have work at once; empty without workers. `claiming`: of the
+    leasing. `sources`: shares by source.
     `backlog`: batches that lay in the queue all the time and in nobody's hands here. `settled`: records a second.
     `away`: servers that do not answer, as `database`, `look-up`, `queue` or the name of a source.
     """
@@ -142,11 +147,14 @@ def _writing(values: Mapping[str, int | str], knobs: Knobs) -> Limit:
     if knobs.has_one_writer:
         sentence = f"{spent}: a SQLite file takes one transaction at a time. MySQL or MariaDB takes several."
         return Limit("database", "database-single", sentence, "database.url", values)
-    if knobs.workers < MANY_WORKERS:
+    if knobs.workers < knobs.most_at_once:
         sentence = f"{spent}: the database. More workers than {knobs.workers} use more of it, until it is busy itself."
         return Limit("database", "database-busy", sentence, "worker.worker_count", values)
-    sentence = f"{spent}, all {knobs.workers} of them: the database gives no more, it needs a faster machine or disk."
-    return Limit("database", "database-full", sentence, values=values)
+    sentence = (
+        f"{spent}, {knobs.workers} at once: the database gives no more, it needs a faster machine or disk. "
+        "More at once help where it is far away."
+    )
+    return Limit("database", "database-full", sentence, "worker.db_concurrent", values)
 
 
 def _enriching(values: Mapping[str, int | str], load: Load) -> Limit:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from attrs import define
 
-from engine.bottleneck import Knobs, limiting
+from engine.bottleneck import MANY_WORKERS, Knobs, limiting
 from engine.moments import iso
 from engine.picture import (
     CacheView,
@@ -96,11 +96,13 @@ class Drawing:
 
     def limit(self) -> Limit:
         """What everything else waits for."""
+        worker = self.settings.worker
         knobs = Knobs(
-            workers=len(self.pipeline.workers),
-            has_workers_off=not self.settings.worker.enabled,
+            workers=self.pipeline.at_once,
+            most_at_once=worker.db_concurrent if worker.db_batch_size is None else MANY_WORKERS,
+            has_workers_off=not worker.enabled,
             has_one_writer=self.settings.database.url.startswith("sqlite:"),
-            db_batch_size=self.settings.worker.db_batch_size,
+            db_batch_size=worker.db_batch_size,
             batch_size=self.settings.queue.batch_size,
             pull_limits={source.name: source.pull_limit for source in self.settings.sources},
         )

@@ -2,8 +2,8 @@
 
 What a transaction costs is paid once a group, however small the batches are: twenty thousand batches of one sighting
 are written nearly as fast as twenty of a thousand. Two groups of one botnet type meet at its tables, two of different
-types never do; where there is work for several, those of one type are made of different slots of addresses, so that
-writers need not wait for each other's rows.
+types never do; where there is work for several groups, those of one type are made of different slots of addresses, so
+that writers need not wait for each other's rows.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ SLACK = 8
 
 
 def gather(deliveries: Sequence[Delivery], shares: int, record_limit: int | None) -> Iterator[Sequence[Delivery]]:
-    """First attempts of one botnet type together, in at least so many even shares; what failed before, alone.
+    """First attempts of one botnet type together, in about so many shares or more; what failed before, alone.
 
     A group has at most `record_limit` records (None: GROUP_LIMIT), unless a single delivery has more. Its deliveries
     are in their order; types take turns, so that workers are at different ones.

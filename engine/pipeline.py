@@ -23,7 +23,7 @@ IDLE_POLL_SECONDS = 0.02
 class Pipeline:
     """A run of the engine: lines bring in, workers bring out.
 
-    Either may be missing, for a split over several processes. `at_once`: how many groups are in hand at the same time.
+    Either may be missing, for a split over several processes. `at_once`: how many groups are in hand, at most.
     """
 
     lines: Sequence[SourceLine]

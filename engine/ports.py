@@ -133,7 +133,10 @@ class Lookup(Protocol):
 
     @property
     def chunk_size(self) -> int:
-        """How many addresses one call may carry; calls are made side by side up to `enricher_concurrent`."""
+        """How many addresses one call may carry; calls are made side by side up to `enricher_concurrent`.
+
+        A look-up that takes thousands is taken for one that does not wait: more workers are of no use to it.
+        """
         ...
 
     @property

@@ -93,7 +93,7 @@ class Pulse:
         enrichment = workers[0].enrichment if workers else None
         return Load(
             cpu=self.cpu,
-            workers=_mean([self.shares(of_worker(worker.name)) for worker in workers], self.pipeline.at_once),
+            workers=_shared([self.shares(of_worker(worker.name)) for worker in workers], self.pipeline.at_once),
             claiming=self.shares("leasing").get("claiming", 0.0),
             sources={line.name: self.shares(of_source(line.name)) for line in self.pipeline.lines},
             backlog=min(self._backlog, default=0),
@@ -124,7 +124,7 @@ def of_source(name: str) -> str:
     return f"source {name}"
 
 
-def _mean(shares: Sequence[Mapping[str, float]], at_once: int) -> Mapping[str, float]:
-    """Of those who can be at work at the same time."""
+def _shared(shares: Sequence[Mapping[str, float]], at_once: int) -> Mapping[str, float]:
+    """What they do together, as shares of those that may have work at the same time."""
     states = {state for each in shares for state in each}
     return {state: sum(each.get(state, 0.0) for each in shares) / at_once for state in sorted(states)}

@@ -2,8 +2,8 @@
 
 Transactions of one botnet type wait for each other where they touch the same address, and where one inserts right
 before an address that the other has found: what MariaDB locks of a key is the gap before it too. So neighbours in the
-order of the key are in one slot: addresses are divided by the beginning of their text, about two thousand beginnings,
-which are scattered over the slots, so that a network from which many call home is not in one slot alone.
+order of the key are in one slot: addresses are divided by the beginning of their text, some thousand beginnings, which
+are scattered over the slots, so that a network from which many call home is seldom in one slot alone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ _BITS = 3
 _SAMPLE = 64
 _PREFIX = 5
 _PREFIX_V6 = 7
-"""Characters of an address: its first number and a digit more, of IPv6 the first and half of the second."""
+"""Characters of an address that decide: of IPv6 the first number and half of the second."""
 
 
 def spread(sightings: Sequence[Sighting], size: int) -> Iterable[Sequence[Sighting]]:
@@ -43,6 +43,5 @@ def covered(sightings: Sequence[Sighting]) -> range:
 def _slots(sightings: Sequence[Sighting]) -> list[int]:
     # The lowest bits: those at the other end differ little where only the last digit does.
     return [
-        crc32((ip[:_PREFIX_V6] if ip[4:_PREFIX] == ":" else ip[:_PREFIX]).encode()) % SLOTS
-        for ip, _, _, _, _ in sightings
+        crc32((ip[:_PREFIX_V6] if ip[4:5] == ":" else ip[:_PREFIX]).encode()) % SLOTS for ip, _, _, _, _ in sightings
     ]

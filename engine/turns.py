@@ -1,8 +1,7 @@
 """Writers of one process take turns at the addresses they write, so that none waits in the database for another's rows.
 
-A wait there costs the server a tenth of its time with eight writers of one botnet type, and here nothing. It is a
-courtesy: writers of other processes are not known here, and whoever has waited long enough goes ahead; what keeps rows
-and counters right are the locks of the database.
+A wait there costs the server time, and here nothing. It is a courtesy: writers of other processes are not known here,
+and whoever has waited long enough goes ahead; what keeps rows and counters right are the locks of the database.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence

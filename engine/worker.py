@@ -66,7 +66,7 @@ class Worker:
     async def run(
         self, sink: Sink, groups: trio.MemoryReceiveChannel[Sequence[Delivery]], seats: trio.CapacityLimiter
     ) -> None:
-        """Work until the channel is closed and empty, on each group when there is a seat."""
+        """Work until the channel is closed and empty, whenever there is a seat."""
         self._log.info("worker started", worker=self.name)
         self._mine.busy.turn("idle")
         async with groups:

@@ -183,7 +183,7 @@ class WorldDatabase:
 class WorldLookup:
     """Knows everybody."""
 
-    chunk_size: int = 100
+    chunk_size: int = 100_000
     trouble: Trouble = no_trouble
     generation: int = 0
     built_at: float | None = None

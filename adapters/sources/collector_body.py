@@ -12,6 +12,8 @@ from attrs import define, field
 WIRE_LIMIT = 64 * 1024 * 1024
 INFLATED_LIMIT = 64 * 1024 * 1024
 _PIECE = 1024 * 1024
+_JOINED = 4 * _PIECE
+_JOINED_PIECES = 1024
 _WINDOW_BITS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
@@ -79,7 +81,7 @@ class Body:
         if self.size > self.inflated_limit:
             raise TooLargeBodyError(f"the answer is larger than {self.inflated_limit} bytes")
         self._newest.append(piece)
-        if self.size - self._content.tell() >= _PIECE:
+        if self.size - self._content.tell() >= _JOINED or len(self._newest) >= _JOINED_PIECES:
             self._move_on()
 
     def _move_on(self) -> None:

@@ -85,7 +85,7 @@ class Rows:
 
     def originals(self) -> Sequence[bytes]:
         """The bytes of every record, cut at RECORD_LIMIT."""
-        return [bytes(piece)[:RECORD_LIMIT] for piece in self.slices]
+        return [bytes(memoryview(piece)[:RECORD_LIMIT]) for piece in self.slices]
 
     def without_first(self) -> "Rows":
         """All but the first row."""
@@ -144,7 +144,7 @@ def _is_tame(body: bytes) -> bool:
     return len(body) <= _SMALL_ANSWER or body.count(b",") <= _COMMA_LIMIT
 
 
-def _slices(body: bytes) -> tuple[Sequence[msgspec.Raw], Told]:
+def _slices(body: bytes) -> tuple[Sequence[bytes | msgspec.Raw], Told]:
     """The bytes of every record, where the answer is JSON. `data` and `records` are the same list: one is skipped."""
     envelope = _read_envelope(body)
     if envelope.success is not True:
@@ -154,7 +154,9 @@ def _slices(body: bytes) -> tuple[Sequence[msgspec.Raw], Told]:
         slices = _read_older_envelope(body).records
     if isinstance(slices, msgspec.UnsetType):
         raise AnswerError("neither data nor records in the answer")
-    return slices, Told(_newest(envelope.global_max_seq_id), _unconfirmed(envelope.stats))
+    # Each of them keeps the whole answer: it may be far larger than its records, or they than what is kept of them.
+    kept = slices if len(body) <= _SMALL_ANSWER else list(map(bytes, slices))
+    return kept, Told(_newest(envelope.global_max_seq_id), _unconfirmed(envelope.stats))
 
 
 def _newest(told: msgspec.Raw) -> int | None:

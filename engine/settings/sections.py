@@ -53,7 +53,7 @@ class WorkerSettings:
     )
     worker_count: int = setting(
         default=1,
-        doc="How many workers; 1 to 4 is usual, and more help only look-ups that wait",
+        doc="How many workers; 1 to 4 is usual",
         rule=allowed.whole(1, 1_000),
         former="INTERNAL_WORKER_COUNT",
     )
@@ -81,6 +81,11 @@ class WorkerSettings:
         rule=allowed.whole(1, 1_000_000),
         former="WORKER_DB_BATCH_SIZE",
         example="100",
+    )
+    db_concurrent: int = setting(
+        default=2,
+        doc="Workers with work at once, unless look-ups wait or db_batch_size is set; a far database takes more",
+        rule=allowed.whole(1, 1_000),
     )
     max_retries: int = setting(
         default=3,

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from engine.acceptance import Accepted, RefusedError, Rules, canonical_ip, reader, utc_text
+from engine import acceptance
+from engine.acceptance import Accepted, RefusedError, Rules, canonical_ip, canonical_ips, reader, utc_text
 from engine.delivery import Unreadable
 from engine.sighting import Sighting
 
@@ -59,6 +60,8 @@ def test_cleanup_is_told_apart() -> None:
 def test_addresses_become_canonical(given_ip: str, canonical: str) -> None:
     """One address has one spelling, or the database would count it twice."""
     assert canonical_ip(given_ip, allow_reserved=False) == canonical
+    for allow_reserved in (False, True):
+        assert canonical_ips([given_ip, given_ip], allow_reserved=allow_reserved) == [canonical, canonical]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +76,9 @@ def test_reserved_addresses_need_permission(ip: str) -> None:
     """Nobody calls home from these, unless the operator says so."""
     with pytest.raises(RefusedError, match="allow_reserved"):
         canonical_ip(ip, allow_reserved=False)
-    assert canonical_ip(ip, allow_reserved=True)
+    assert canonical_ips(["8.8.8.8", ip], allow_reserved=False) is None
+    canonical = canonical_ip(ip, allow_reserved=True)
+    assert canonical_ips(["8.8.8.8", ip], allow_reserved=True) == ["8.8.8.8", canonical]
 
 
 @pytest.mark.parametrize(
@@ -86,6 +91,9 @@ def test_what_is_no_address_is_refused(ip: object) -> None:
     """Even with reserved addresses allowed; an integer is not an address although ipaddress would take it."""
     with pytest.raises(RefusedError, match="^ip "):
         canonical_ip(ip, allow_reserved=True)
+    if isinstance(ip, str):
+        for allow_reserved in (False, True):
+            assert canonical_ips(["8.8.8.8", ip], allow_reserved=allow_reserved) is None
 
 
 @pytest.mark.parametrize(
@@ -195,11 +203,19 @@ def test_a_number_of_thousands_of_digits_is_not_printed() -> None:
         read(ip=10**5000)
 
 
+def test_more_addresses_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is forgotten is learnt again, in the middle of a page, too."""
+    monkeypatch.setattr(acceptance, "ADDRESS_MEMORY", 3)
+    ips = [f"8.8.8.{number}" for number in range(10)] * 2
+    assert canonical_ips(ips, allow_reserved=False) == ips
+
+
 @given(st.ip_addresses(v=4) | st.ip_addresses(v=4).map(lambda ip: IPv4Address(int(ip) >> 8 << 8)))
 def test_reserved_is_what_the_standard_library_says(ip: IPv4Address) -> None:
     """For IPv4 our table agrees with ipaddress; of 192.0.0.0/24 Python's versions tell different stories."""
     assume(ip not in IPv4Network("192.0.0.0/24"))
     expected = not ip.is_global or ip.is_multicast or ip.is_reserved
+    assert canonical_ips([str(ip)], allow_reserved=False) == (None if expected else [str(ip)])
     try:
         canonical_ip(str(ip), allow_reserved=False)
     except RefusedError:

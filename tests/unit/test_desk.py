@@ -12,13 +12,12 @@ from attrs import define, evolve, field
 from trio.testing import MockClock
 
 from adapters.queues.memory import MemoryQueue, MemoryStore
-from engine.assembly import ENOUGH_WORKERS, Connections, Feed
+from engine.assembly import Connections, Feed
 from engine.desk import age_of, resident_bytes
 from engine.errors import UnavailableError
-from engine.gathering import GROUP_LIMIT
 from engine.picture import Picture
 from engine.run import Mode, Run
-from engine.settings import Settings, SourceSettings
+from engine.settings import DatabaseSettings, Settings, SourceSettings
 from engine.sighting import Facts
 from engine.status import Status
 from tests.world import Trouble, WorldDatabase, WorldLookup, WorldSource, away_until, no_trouble
@@ -97,14 +96,17 @@ async def test_the_picture_follows_the_run(autojump_clock: MockClock) -> None:
 
 
 async def test_workers_that_are_not_needed_do_not_hide_what_limits(autojump_clock: MockClock) -> None:
-    """Where look-ups do not wait, only a few groups are in hand at once, however many workers there are."""
-    worker = evolve(Settings().worker, worker_count=4 * ENOUGH_WORKERS, db_batch_size=1)
-    settings = evolve(Settings(), sources=(SOURCE,), worker=worker)
-    watched = Watched(pictures, settings=settings, lookup=WorldLookup(chunk_size=GROUP_LIMIT))
+    """Where look-ups do not wait, only so many as are wanted have work at once, however many there are."""
+    settings = evolve(
+        Settings(database=DatabaseSettings(url="mysql://u@h/d")),
+        sources=(SOURCE,),
+        worker=evolve(Settings().worker, worker_count=8, db_concurrent=3),
+    )
+    watched = Watched(pictures, source=WorldSource(limit=1), settings=settings)
     await watched.run()
     during = watched.seen[4]
-    assert sum(worker.state == "writing" for worker in during.workers) == ENOUGH_WORKERS
-    assert during.limit.stage == "database"
+    assert sum(worker.state == "writing" for worker in during.workers) == 3
+    assert (during.limit.case, during.limit.values["workers"]) == ("database-full", 3)
 
 
 @pytest.mark.parametrize(

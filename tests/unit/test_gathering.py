@@ -57,7 +57,6 @@ def test_everything_is_in_one_group(deliveries: list[Delivery], shares: int, rec
     [
         (300, 1, 4, [300]),
         (20, 1000, 1, [5000] * 4),
-        (5, 1120, 1, [GROUP_LIMIT]),
         (8, 1000, 4, [2000] * 4),
         (8, 1000, 8, [1000] * 8),
         (3, 1000, 8, [1000] * 3),
@@ -78,6 +77,14 @@ def test_workers_get_addresses_of_their_own() -> None:
     told = [{sighting.ip for each in group for sighting in each.batch.sightings} for group in groups]
     assert len(groups) == 4
     assert sum(map(len, told)) == 5000 == len(set.union(*told))
+
+
+def test_two_pages_are_a_half_each() -> None:
+    """Half the slots of both fit one group: two writers are at addresses of their own."""
+    parts = [[sighting.ip for sighting in part] for _ in range(2) for part in spread(scattered(5000), 1000)]
+    groups = list(gather([seen_at(number, "a", part) for number, part in enumerate(parts)], 1, None))
+    first, second = ({sighting.ip for each in group for sighting in each.batch.sightings} for group in groups)
+    assert first.isdisjoint(second)
 
 
 def test_a_slot_with_too_much_comes_in_turn_with_the_others() -> None:

@@ -11,10 +11,10 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from adapters.queues.memory import MemoryQueue, MemoryStore
-from engine.assembly import ENOUGH_WORKERS, Assembly, Connections, Feed
+from engine.assembly import Assembly, Connections, Feed
 from engine.delivery import Batch
 from engine.errors import RejectedError, UnavailableError
-from engine.gathering import GROUP_LIMIT
+from engine.gathering import GROUP_LIMIT, LEAST_SHARE
 from engine.outage import Outage
 from engine.settings import Settings, SourceSettings
 from engine.sighting import Sighting
@@ -231,49 +231,68 @@ async def test_workers_take_turns_at_the_same_addresses(autojump_clock: MockCloc
     assert written == [pytest.approx(3), pytest.approx(6)]
 
 
-@pytest.mark.parametrize(("chunk_size", "turns"), [(GROUP_LIMIT - 1, 1), (GROUP_LIMIT, 3)])
-async def test_only_look_ups_that_wait_need_many_workers(
-    chunk_size: int, turns: int, autojump_clock: MockClock
+@pytest.mark.parametrize(
+    ("chunk_size", "db_batch_size", "turns"), [(GROUP_LIMIT - 1, None, 1), (GROUP_LIMIT, 5, 1), (GROUP_LIMIT, None, 2)]
+)
+async def test_who_needs_many_workers(
+    chunk_size: int, db_batch_size: int | None, turns: int, autojump_clock: MockClock
 ) -> None:
-    """Where they do not, a few groups are written at once: more would only wait for the database together."""
+    """Look-ups that wait and small transactions. Else a few write large groups at once, and more would be no faster."""
     world = World(lookup=WorldLookup(chunk_size=chunk_size))
-    world.settings = evolve(world.settings, worker=evolve(world.settings.worker, db_batch_size=5))
-    fill(world, 5 * (2 * ENOUGH_WORKERS + 1))
+    wanted = evolve(world.settings.worker, db_concurrent=2, db_batch_size=db_batch_size)
+    world.settings = evolve(world.settings, worker=wanted)
+    world.source.latency_seconds = 1  # the groups are claimed one by one
+    fill(world, 5 * 5)
     world.database.latency_seconds = 60
     began = trio.current_time()
-    await world.run(workers=3 * ENOUGH_WORKERS)
-    assert trio.current_time() - began == pytest.approx(60 * turns, abs=5)
-    assert len(world.database.rows) == 5 * (2 * ENOUGH_WORKERS + 1)
+    await world.run(workers=7)
+    assert (trio.current_time() - began) // 60 == turns
+    assert len(world.database.rows) == 5 * 5
 
 
-async def test_a_soft_stop_finishes_what_is_in_hand(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize(("chunk_size", "transactions"), [(GROUP_LIMIT - 1, 4), (GROUP_LIMIT, 1)])
+async def test_a_page_is_divided_only_among_look_ups_that_wait(
+    chunk_size: int, transactions: int, autojump_clock: MockClock
+) -> None:
+    """Else it is one transaction, however many workers there are."""
+    world = World(lookup=WorldLookup(chunk_size=chunk_size))
+    world.source.limit = 4 * LEAST_SHARE
+    for number in range(4 * LEAST_SHARE):
+        world.source.add(f"{1 + number % 9}.{number % 200}.{number // 200}.8")
+    await world.run(workers=4)
+    assert world.database.transactions in range(transactions, transactions + 2)
+
+
+@pytest.mark.parametrize("workers", [2, 7])
+async def test_a_soft_stop_finishes_what_is_in_hand(workers: int, autojump_clock: MockClock) -> None:
     """The write under way ends, nothing new is begun, and the rest is done at the next start."""
     world = World()
     world.settings = evolve(world.settings, worker=evolve(world.settings.worker, db_batch_size=5))
-    fill(world, 40)
+    fill(world, 200)
     world.database.latency_seconds = 2
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(lambda: world.run(once=False, stop=stop))
+        nursery.start_soon(lambda: world.run(once=False, stop=stop, workers=workers))
         await trio.sleep(3)
         began = trio.current_time()
         stop.set()
     assert trio.current_time() - began <= 2.1
-    assert 0 < len(world.database.rows) < 40
+    assert 0 < len(world.database.rows) < 200
     world.database.latency_seconds = 0
     await world.run()
-    assert len(world.database.rows) == 40
+    assert len(world.database.rows) == 200
     assert all(written.duplicates == 0 for written in world.database.ledger.values())
 
 
-async def test_the_grace_time_bounds_a_soft_stop(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize("workers", [2, 7])
+async def test_the_grace_time_bounds_a_soft_stop(workers: int, autojump_clock: MockClock) -> None:
     """A database that hangs does not hold the stop; its delivery is released without counting an attempt."""
     world = World()
     fill(world, 5)
     world.database.latency_seconds = 10_000
     stop = trio.Event()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(lambda: world.run(once=False, stop=stop))
+        nursery.start_soon(lambda: world.run(once=False, stop=stop, workers=workers))
         await trio.sleep(3)
         began = trio.current_time()
         stop.set()

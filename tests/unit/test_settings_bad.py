@@ -9,8 +9,8 @@ from engine.errors import ConfigError
 from engine.settings import load
 
 WORKER_KEYS = (
-    "enabled, worker_count, enricher_concurrent, enricher_cache_size, enricher_cache_ttl, db_batch_size, max_retries, "
-    "retry_delay, queue_timeout"
+    "enabled, worker_count, enricher_concurrent, enricher_cache_size, enricher_cache_ttl, db_batch_size, "
+    "db_concurrent, max_retries, retry_delay, queue_timeout"
 )
 SOURCE_KEYS = (
     "name, url, api_key, api_key_file, api_key_env, timezone, pull_interval_seconds, pull_limit, timeout_seconds, "

@@ -79,7 +79,7 @@ class LookupLink:
 
     server: Server
     wire: Wire
-    chunk_size: int = 100
+    chunk_size: int = 100_000
     generation: int = 0
     built_at: float | None = None
     uses: Sequence[str] = ()

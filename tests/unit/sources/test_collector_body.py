@@ -32,3 +32,10 @@ async def test_enough_is_enough() -> None:
     """Of a body that is wanted only in part, no more is kept than the piece that made it enough."""
     body = Body()
     assert await body.read(httpx.Response(200, stream=Chunks([b"ab", b"cd", b"ef"])), enough=3) == b"abcd"
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 5000), (70_000, 200), (6_000_000, 2), (0, 3)])
+async def test_every_piece_is_there_in_its_place(size: int, count: int) -> None:
+    """Few or many, small or large."""
+    chunks = [bytes([number % 256]) * size for number in range(count)]
+    assert await Body().read(httpx.Response(200, stream=Chunks(chunks))) == b"".join(chunks)
