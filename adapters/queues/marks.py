@@ -1,6 +1,8 @@
 """The index of a source's records that a queue keeps: packed page by page, counted when a confirm is due. Pure."""
 
 import struct
+import sys
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +11,7 @@ from engine.delivery import Debt, Mark
 MARK_SIZE = 12
 """Bytes of one packed mark: eight of its number, four of its fingerprint (a CRC-32)."""
 
-Chunk = tuple[tuple[int, ...], tuple[int, ...]]
+Chunk = tuple["array[int]", "array[int]"]
 
 
 def pack(marks: Sequence[Mark]) -> bytes:
@@ -21,9 +23,12 @@ def pack(marks: Sequence[Mark]) -> bytes:
 
 def unpack(chunk: bytes) -> Chunk:
     """Numbers and fingerprints of one packed page."""
-    count = len(chunk) // MARK_SIZE
-    values = struct.unpack(f"<{count}Q{count}I", chunk)
-    return values[:count], values[count:]
+    border = len(chunk) // MARK_SIZE * 8
+    found = array("Q", chunk[:border]), array("I", chunk[border:])
+    if sys.byteorder == "big":
+        for values in found:
+            values.byteswap()
+    return found
 
 
 def count_debt(
@@ -33,8 +38,7 @@ def count_debt(
 
     `watermark` is the last number before the first record that is not settled; None when all are.
     """
-    numbers: list[int] = []
-    fingerprints: list[int] = []
+    numbers, fingerprints = unpack(b"")
     for chunk in chunks:
         more_numbers, more_fingerprints = unpack(chunk)
         numbers += more_numbers
