@@ -6,20 +6,35 @@ off again. SQLite has one writer at a time, so that nothing comes in between.
 # ruff: noqa: S608 - names are checked
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import reduce
+from itertools import chain
+from typing import TypeVar
 
-from adapters.sinks.grouping import Grouped, Head, by_address, outdated, shares
-from adapters.sinks.schema import FACT_COLUMNS, check_texts, communications_table, digest_of, fact_values, nodes_table
+from adapters.sinks.grouping import Communication, Grouped, Head, Seen, by_address, outdated, shares
+from adapters.sinks.schema import (
+    FACT_COLUMNS,
+    FactValue,
+    check_texts,
+    communications_table,
+    digest_of,
+    fact_values,
+    nodes_table,
+)
 from adapters.sinks.sqlite_settling import remove_settled
 from engine.delivery import Batch, Written
 from engine.sighting import Facts
 
 _FACTS = ", ".join(FACT_COLUMNS)
-_HOLDERS = ", ".join("?" for _ in FACT_COLUMNS)
+_SAID = "ip, communication_time, event_type, received_at"
 _NO_FACTS = fact_values(Facts())
+_ROWS = 64
+"""Rows of one statement, at most. The rest of the process goes on while SQLite is at work on one; after each, be it of
+one row, the writer may have to wait until the interpreter is free again."""
 
-
+T = TypeVar("T")
+Row = tuple[str | int | float | None, ...]
 Finish = Callable[[sqlite3.Connection, Written], None]
 """What else belongs to the transaction of a write, told what the write did. Raises an EngineError to undo both."""
 
@@ -68,7 +83,8 @@ class _TypeWriter:
         """Return the batches of what was there before, one for each sighting."""
         facts = {head.ip: fact_values(self._facts[head.ip]) for head in heads if head.ip in self._facts}
         self._upsert_nodes(heads, facts)
-        known = self._insert_communications(told, facts)
+        known = self._known(told.seen)
+        self._insert_communications(told.seen, known, facts)
         stale = [place for ip, reports in told.cleanups.items() for place in self._mark_cleaned(ip, reports)]
         if len(known) + len(stale) == sum(told.firsts):
             # All of it was there before: not even `updated_at` moves.
@@ -76,32 +92,59 @@ class _TypeWriter:
             self._connection.execute("BEGIN IMMEDIATE")
             return told.owners()
         self._subtract([ip for ip, _ in known])
-        return stale + [place for _, place in known]
+        return stale + [told.seen[communication].batch for communication in known]
 
-    def _upsert_nodes(self, heads: Sequence[Head], facts: Mapping[str, tuple[object, ...]]) -> None:
-        self._connection.executemany(
-            f"INSERT INTO {self._nodes} (ip, {_FACTS}, status, first_seen, last_seen, communication_count) "
-            f"VALUES (?, {_HOLDERS}, ?, ?, ?, ?) ON CONFLICT (ip) DO UPDATE SET {_CHANGES}",
-            (
-                (ip, *facts.get(ip, _NO_FACTS), "active" if count else "cleaned", first, last, count)
-                for ip, first, last, count in heads
-            ),
-        )
+    def _upsert_nodes(self, heads: Sequence[Head], facts: Mapping[str, Sequence[FactValue]]) -> None:
+        insert = f"INSERT INTO {self._nodes} (ip, {_FACTS}, status, first_seen, last_seen, communication_count) VALUES "
+        rows = [
+            (ip, *facts.get(ip, _NO_FACTS), "active" if count else "cleaned", first, last, count)
+            for ip, first, last, count in heads
+        ]
+        for portion in _portions(rows):
+            self._execute(insert, portion, f" ON CONFLICT (ip) DO UPDATE SET {_CHANGES}")
 
-    def _insert_communications(self, told: Grouped, facts: Mapping[str, tuple[object, ...]]) -> list[tuple[str, int]]:
-        """Return address and batch of each sighting that was there before: the rows that were not inserted."""
-        insert = (
-            f"INSERT INTO {self._communications} "
-            f"(node_id, ip, communication_time, event_type, received_at, {_FACTS}) "
-            f"VALUES ((SELECT id FROM {self._nodes} WHERE ip = ?), ?, ?, ?, ?, {_HOLDERS}) ON CONFLICT DO NOTHING"
+    def _known(self, seen: Iterable[Communication]) -> set[Communication]:
+        """The sightings that are there already."""
+        found = (
+            self._execute(
+                "WITH seen (ip, at) AS (VALUES ",
+                portion,
+                f") SELECT seen.ip, seen.at FROM seen CROSS JOIN {self._communications} AS told "
+                "ON told.ip = seen.ip AND told.communication_time = seen.at",
+            )
+            for portion in _portions(list(seen))
         )
-        execute = self._connection.execute
-        known = []
-        for (ip, seen_at), (event_type, received_at, place) in told.seen.items():
-            values = facts.get(ip, _NO_FACTS)
-            if not execute(insert, (ip, ip, seen_at, event_type, received_at, *values)).rowcount:
-                known.append((ip, place))
-        return known
+        return {communication for cursor in found for communication in cursor}
+
+    def _insert_communications(
+        self,
+        seen: Mapping[Communication, Seen],
+        known: AbstractSet[Communication],
+        facts: Mapping[str, Sequence[FactValue]],
+    ) -> None:
+        """Insert all but the known ones. A column of facts in which no address has a value does not travel at all."""
+        places = sorted({at for values in set(facts.values()) for at, value in enumerate(values) if value is not None})
+        columns = ", ".join([_SAID, *(FACT_COLUMNS[place] for place in places)])
+        tails = {ip: [values[place] for place in places] for ip, values in facts.items()}
+        unknown = [None] * len(places)
+        rows = [
+            (*communication, event_type, received_at, *tails.get(communication[0], unknown))
+            for communication, (event_type, received_at, _) in seen.items()
+            if communication not in known
+        ]
+        for portion in _portions(rows):
+            self._execute(
+                f"INSERT INTO {self._communications} (node_id, {columns}) WITH seen ({columns}) AS (VALUES ",
+                portion,
+                f") SELECT nodes.id, seen.* FROM seen LEFT JOIN {self._nodes} AS nodes ON nodes.ip = seen.ip",
+            )
+
+    def _execute(self, before: str, rows: Sequence[Row], after: str) -> sqlite3.Cursor:
+        """One statement for so many rows of the same width."""
+        row = f"({','.join('?' * len(rows[0]))})"
+        return self._connection.execute(
+            f"{before}{','.join([row] * len(rows))}{after}", list(chain.from_iterable(rows))
+        )
 
     def _subtract(self, known: Sequence[str]) -> None:
         """Take the sightings that were there before off the nodes again."""
@@ -127,6 +170,16 @@ class _TypeWriter:
                 (latest, latest, ip),
             )
         return stale
+
+
+def _portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut into powers of two, which are so few that SQLite need not read their statements again."""
+    begin, size = 0, _ROWS
+    while begin < len(rows):
+        while size > len(rows) - begin:
+            size //= 2
+        yield rows[begin : begin + size]
+        begin += size
 
 
 _NEWER = "excluded.communication_count > 0 AND (last_seen IS NULL OR excluded.last_seen > last_seen)"
