@@ -63,7 +63,8 @@ _RESERVED_V6 = [
     _ends(IPv6Network("2002::/16")),
     _ends(IPv6Network("3fff::/20")),
 ]
-ADDRESS_MEMORY = 65_536
+ADDRESS_MEMORY = 32_768
+_SPELLING_MEMORY = 8_192
 
 
 class RefusedError(ValueError):
@@ -166,7 +167,7 @@ class _Public(dict[str, str | None]):
 _public = _Public()
 
 
-@lru_cache(maxsize=ADDRESS_MEMORY)
+@lru_cache(maxsize=_SPELLING_MEMORY)
 def _parsed(text: str) -> tuple[str | None, bool]:
     try:
         number = int.from_bytes(inet_pton(AF_INET, text))
