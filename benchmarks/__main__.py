@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import embedded, growth, indexes, latency, memory, mmdb, scale, small, start, throughput, waiting
+from benchmarks import embedded, growth, indexes, large, latency, memory, mmdb, scale, small, start, throughput, waiting
 from benchmarks.ground import Ground, Options, ground
 from benchmarks.machine import describe
 from benchmarks.peers import scenario as peers
@@ -22,6 +22,7 @@ SCENARIOS: Mapping[str, Callable[[Ground, Options], Report]] = {
     "small": small.run,
     "memory": memory.run,
     "growth": growth.run,
+    "large": large.run,
     "indexes": indexes.run,
     "scale": scale.run,
     "peers": peers.run,
@@ -50,8 +51,8 @@ def main() -> None:
 
 
 def names_in(text: str) -> list[str]:
-    """The scenarios asked for; `all` are those that need no packages but the engine's."""
-    return [name for name in SCENARIOS if name != "peers"] if text == "all" else text.split(",")
+    """The scenarios asked for; `all` are those that need no packages but the engine's, and no ten minutes."""
+    return [name for name in SCENARIOS if name not in {"peers", "large"}] if text == "all" else text.split(",")
 
 
 def keep(file: Path, name: str, result: dict[str, object]) -> None:

@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 
 from adapters.sinks.indexes import INDEXES
-from benchmarks import corpus, indexes, scale
+from benchmarks import corpus, indexes, large, scale
 from benchmarks.engine_run import run_engine
 from benchmarks.ground import Options, ground, work_of
 from benchmarks.peers.run import run_peer
@@ -40,6 +40,21 @@ def test_throughput_in_small(tmp_path: Path) -> None:
         assert ratio["median"] == pytest.approx(engine["median"] / floor["median"])
     assert {target["is_met"] for target in result["targets"]} <= {True, False}
     assert result["machine"]["cores"] == os.cpu_count()
+
+
+@pytest.mark.timeout(300)
+def test_large_in_small(tmp_path: Path) -> None:
+    """Twenty thousand sightings and a slice for each: the sums are right, and memory is told by tenths."""
+    for name in ("redis-server", "mariadbd"):
+        need_program(name)
+    with ground(tmp_path) as where:
+        report = large.run(where, Options(records=200, runs=1))
+    assert [row[0] for row in report.rows] == ["engine", "floor"]
+    assert len(report.notes) == 1 + 10
+    assert {target.text.split(",")[0] for target in report.targets} == {
+        "peak memory of the engine",
+        "what the engine keeps",
+    }
 
 
 @pytest.mark.timeout(300)
