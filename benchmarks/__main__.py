@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def names_in(text: str) -> list[str]:
-    """The scenarios asked for; `all` are those that need no packages but the engine's, and no ten minutes."""
+    """The scenarios asked for; `all` are those that need no packages but the engine's, and no quarter of an hour."""
     return [name for name in SCENARIOS if name not in {"peers", "large"}] if text == "all" else text.split(",")
 
 

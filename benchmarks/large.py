@@ -1,8 +1,8 @@
 """`large`: one engine writes a hundred times as many records as usual; its memory meanwhile, and what speed is left.
 
 Then engine and floor get slices of the usual size, in turns, into the full tables and into empty ones, as in `growth`.
-MariaDB's buffer pool holds all of it: this is about what grows with the rows, not about the disk. So many rows are
-checked by their sums; those of the empty tables one by one.
+MariaDB gets a buffer pool for all of it, as this is about what grows with the rows and not about the disk: a note says
+how many pages were read from there. So many rows are checked by their sums; those of the empty tables one by one.
 """
 
 import time
@@ -57,9 +57,9 @@ class Sums:
 
 
 def run(ground: Ground, options: Options) -> Report:
-    """Two workers, two connections, one botnet type. Raises AssertionError if anything is not exact."""
+    """Two workers, two connections, one botnet type. Raises AssertionError if the sums differ."""
     size, (kind,) = FACTOR * options.records, corpus.kinds(1)
-    sums, full, empty = Sums(), Kept(), Kept()
+    options, sums, full, empty = evolve(options, database="mysql"), Sums(), Kept(), Kept()
     records = corpus.records(size + 2 * options.runs * options.records, options.seed)
     file = _write(sums.noting(islice(records, size)), ground.folder / "large.jsonl")
     plan = Plan(WORKERS, in_processes=True)
@@ -78,9 +78,14 @@ def run(ground: Ground, options: Options) -> Report:
             full.floor.append(pour(ground, place, work, facts, plan))
             empty.floor.append(run_floor(ground, work, facts, plan))
         sums.check(place, kind)
+        read = _pages_read(place)
     peak = Target("peak memory of the engine, MiB", followed.peak_mib, MEMORY_MIB, is_least=False)
     found = report(empty, full, size, options.records)
-    notes = [f"{size:,} sightings written at {size / seconds:,.0f} a second", *_tenths(followed)]
+    notes = [
+        f"{size:,} sightings written at {size / seconds:,.0f} a second",
+        f"pages read from disk: {read:,}",
+        *_tenths(followed),
+    ]
     return evolve(found, name="large", targets=[peak, *found.targets], notes=notes)
 
 
@@ -95,8 +100,14 @@ def _enlarge(place: MysqlPlace, size: int) -> None:
         ask(f"SET GLOBAL innodb_buffer_pool_size = GREATEST(@@innodb_buffer_pool_size, {size})")
 
 
+def _pages_read(place: MysqlPlace) -> int:
+    with place.asking() as ask:
+        ((_, pages),) = ask("SHOW GLOBAL STATUS LIKE 'Innodb_buffer_pool_reads'")
+    return int(str(pages))
+
+
 def _fill(ground: Ground, place: MysqlPlace, file: Path, options: Options) -> tuple[Followed, float]:
-    """How the engine fared, and how many seconds it took from its launch to its end."""
+    """How the engine fared, and for how many seconds it ran."""
     setting = Setting().with_workers(WORKERS)
     with (
         collector_process("--records", str(file)) as collector,
@@ -104,13 +115,15 @@ def _fill(ground: Ground, place: MysqlPlace, file: Path, options: Options) -> tu
     ):
         began = time.monotonic()
         followed = follow(engine.pid, FILL_SECONDS)
+        seconds = time.monotonic() - began
         assert engine.wait() == 0, engine.errors[-3000:]
-    return followed, time.monotonic() - began
+    return followed, seconds
 
 
 def _tenths(followed: Followed) -> Iterator[str]:
     """Its memory in each tenth of the time."""
-    end = followed.memory[-1][0]
+    sizes_of_all = [mib for _, mib in followed.memory]
+    count = len(sizes_of_all)
     for tenth in range(10):
-        sizes = [mib for at, mib in followed.memory if tenth <= 10 * at / end < tenth + 1]
+        sizes = sizes_of_all[tenth * count // 10 : (tenth + 1) * count // 10] or sizes_of_all
         yield f"resident in the {tenth + 1}. tenth, MiB: {median(sizes):.0f} ({min(sizes):.0f}..{max(sizes):.0f})"

@@ -67,7 +67,8 @@ class Assembly:
         # A look-up that takes a group in one call does not wait. Two writers of large groups take then all that one
         # process can hand them: more take groups before they are large, and wait in the database for each other.
         waits = self.feed.lookup.chunk_size < GROUP_LIMIT
-        is_free = waits or self.settings.worker.db_batch_size is not None
+        worker = self.settings.worker
+        most = None if waits or worker.db_batch_size is not None else worker.db_concurrent
         leasing = self._leasing(workers if waits else 1)
         return Pipeline(
             lines=[self._line(source, settings) for source, settings in self.feed.sources],
@@ -75,7 +76,7 @@ class Assembly:
             open_sink=partial(Turns().sink, self.connections.open_sink),
             leasing=leasing,
             grace_seconds=self.settings.engine.shutdown_grace_seconds,
-            at_once=max(1, workers if is_free else min(workers, self.settings.worker.db_concurrent)),
+            most_at_once=most,
         )
 
     def _leasing(self, shares: int) -> Leasing:

@@ -33,11 +33,11 @@ STAGES = {"writing": "database", "enriching": "look-up", "settling": "queue"}
 class Knobs:
     """The settings that change what a stage can do, as they are. A database `has_one_writer` where others must wait.
 
-    `workers` are those that may have work at the same time, and `most_at_once` how many that may be.
+    `workers` are those that may have work at the same time, and `most_at_once` how many that may be; None: all.
     """
 
     workers: int = 1
-    most_at_once: int = MANY_WORKERS
+    most_at_once: int | None = None
     has_workers_off: bool = False
     has_one_writer: bool = False
     db_batch_size: int | None = None
@@ -147,14 +147,17 @@ def _writing(values: Mapping[str, int | str], knobs: Knobs) -> Limit:
     if knobs.has_one_writer:
         sentence = f"{spent}: a SQLite file takes one transaction at a time. MySQL or MariaDB takes several."
         return Limit("database", "database-single", sentence, "database.url", values)
-    if knobs.workers < knobs.most_at_once:
+    if knobs.workers < (knobs.most_at_once or MANY_WORKERS):
         sentence = f"{spent}: the database. More workers than {knobs.workers} use more of it, until it is busy itself."
         return Limit("database", "database-busy", sentence, "worker.worker_count", values)
-    sentence = (
-        f"{spent}, {knobs.workers} at once: the database gives no more, it needs a faster machine or disk. "
-        "More at once help where it is far away."
-    )
-    return Limit("database", "database-full", sentence, "worker.db_concurrent", values)
+    if knobs.most_at_once is not None:
+        sentence = (
+            f"The {knobs.workers} that may write at once are at it {values['percent']} % of the time: the database. "
+            "More help where it is far away or has cores to spare, else a faster machine or disk."
+        )
+        return Limit("database", "database-allowed", sentence, "worker.db_concurrent", values)
+    sentence = f"{spent}, all {knobs.workers} of them: the database gives no more, it needs a faster machine or disk."
+    return Limit("database", "database-full", sentence, values=values)
 
 
 def _enriching(values: Mapping[str, int | str], load: Load) -> Limit:

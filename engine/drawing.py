@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from attrs import define
 
-from engine.bottleneck import MANY_WORKERS, Knobs, limiting
+from engine.bottleneck import Knobs, limiting
 from engine.moments import iso
 from engine.picture import (
     CacheView,
@@ -99,7 +99,7 @@ class Drawing:
         worker = self.settings.worker
         knobs = Knobs(
             workers=self.pipeline.at_once,
-            most_at_once=worker.db_concurrent if worker.db_batch_size is None else MANY_WORKERS,
+            most_at_once=self.pipeline.most_at_once,
             has_workers_off=not worker.enabled,
             has_one_writer=self.settings.database.url.startswith("sqlite:"),
             db_batch_size=worker.db_batch_size,

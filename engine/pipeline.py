@@ -23,7 +23,8 @@ IDLE_POLL_SECONDS = 0.02
 class Pipeline:
     """A run of the engine: lines bring in, workers bring out.
 
-    Either may be missing, for a split over several processes. `at_once`: how many groups are in hand, at most.
+    Either may be missing, for a split over several processes. `most_at_once` is how many workers may have work at the
+    same time; None: all.
     """
 
     lines: Sequence[SourceLine]
@@ -31,7 +32,13 @@ class Pipeline:
     open_sink: Callable[[], AbstractAsyncContextManager[Sink]]
     leasing: Leasing
     grace_seconds: float
-    at_once: int
+    most_at_once: int | None = None
+
+    @property
+    def at_once(self) -> int:
+        """How many workers may have work at the same time; 1 without any."""
+        workers = max(1, len(self.workers))
+        return workers if self.most_at_once is None else min(workers, self.most_at_once)
 
     async def run(self, stop: trio.Event, *, once: bool = False) -> None:
         """Run until `stop` is set, or with `once` until every source has nothing new and the queue is empty."""

@@ -22,7 +22,9 @@ def pack(marks: Sequence[Mark]) -> bytes:
 
 
 def unpack(chunk: bytes) -> Chunk:
-    """Numbers and fingerprints of one packed page."""
+    """Numbers and fingerprints of one packed page. Raises ValueError where it is none."""
+    if len(chunk) % MARK_SIZE:
+        raise ValueError(f"{len(chunk)} bytes are no page of marks")
     border = len(chunk) // MARK_SIZE * 8
     found = array("Q", chunk[:border]), array("I", chunk[border:])
     if sys.byteorder == "big":

@@ -24,14 +24,15 @@ from adapters.sinks.schema import (
 )
 from adapters.sinks.sqlite_settling import remove_settled
 from engine.delivery import Batch, Written
+from engine.errors import RejectedError
 from engine.sighting import Facts
 
 _FACTS = ", ".join(FACT_COLUMNS)
 _SAID = "ip, communication_time, event_type, received_at"
 _NO_FACTS = fact_values(Facts())
-_ROWS = 64
-"""Rows of one statement, at most. The rest of the process goes on while SQLite is at work on one; after each, be it of
-one row, the writer may have to wait until the interpreter is free again."""
+_SIZES = (32, 4, 1)
+"""Rows of one statement. The rest of the process goes on while SQLite is at work on one; after each, be it of one row,
+the writer may have to wait until the interpreter is free again. Of few sizes, so that SQLite keeps them prepared."""
 
 T = TypeVar("T")
 Row = tuple[str | int | float | None, ...]
@@ -132,12 +133,17 @@ class _TypeWriter:
             for communication, (event_type, received_at, _) in seen.items()
             if communication not in known
         ]
-        for portion in _portions(rows):
+        inserted = sum(
             self._execute(
                 f"INSERT INTO {self._communications} (node_id, {columns}) WITH seen ({columns}) AS (VALUES ",
                 portion,
                 f") SELECT nodes.id, seen.* FROM seen LEFT JOIN {self._nodes} AS nodes ON nodes.ip = seen.ip",
-            )
+            ).rowcount
+            for portion in _portions(rows)
+        )
+        if inserted != len(rows):
+            reason = f"{self._communications} took {inserted} of {len(rows)} rows that it did not have: a trigger?"
+            raise RejectedError(reason, certain=False)
 
     def _execute(self, before: str, rows: Sequence[Row], after: str) -> sqlite3.Cursor:
         """One statement for so many rows of the same width."""
@@ -173,13 +179,12 @@ class _TypeWriter:
 
 
 def _portions(rows: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Cut into powers of two, which are so few that SQLite need not read their statements again."""
-    begin, size = 0, _ROWS
-    while begin < len(rows):
-        while size > len(rows) - begin:
-            size //= 2
-        yield rows[begin : begin + size]
-        begin += size
+    """Cut into as few as there can be of these sizes."""
+    begin = 0
+    for size in _SIZES:
+        while len(rows) - begin >= size:
+            yield rows[begin : begin + size]
+            begin += size
 
 
 _NEWER = "excluded.communication_count > 0 AND (last_seen IS NULL OR excluded.last_seen > last_seen)"

@@ -53,7 +53,7 @@ class WorkerSettings:
     )
     worker_count: int = setting(
         default=1,
-        doc="How many workers; 1 to 4 is usual",
+        doc="How many workers; more than db_concurrent only with db_batch_size, or where look-ups wait",
         rule=allowed.whole(1, 1_000),
         former="INTERNAL_WORKER_COUNT",
     )
@@ -84,7 +84,7 @@ class WorkerSettings:
     )
     db_concurrent: int = setting(
         default=2,
-        doc="Workers with work at once, unless look-ups wait or db_batch_size is set; a far database takes more",
+        doc="Workers with work at once, unless db_batch_size is set or look-ups wait; a far database takes more",
         rule=allowed.whole(1, 1_000),
     )
     max_retries: int = setting(

@@ -69,6 +69,13 @@ def test_marks_survive(known: list[Mark]) -> None:
     assert [Mark(*each) for each in zip(numbers, fingerprints, strict=True)] == known
 
 
+@pytest.mark.parametrize("size", [1, 4, 16, 20, 25])
+def test_what_is_no_page_of_marks_is_refused(size: int) -> None:
+    """Rather than read with its numbers beside wrong fingerprints."""
+    with pytest.raises(ValueError, match=f"{size} bytes"):
+        marks.unpack(bytes(size))
+
+
 @given(MARKS, st.integers(1, 9), st.data())
 def test_debts_are_counted_as_by_hand(known: list[Mark], size: int, data: st.DataObject) -> None:
     """However the marks are cut into pages, the count is that of one list."""

@@ -64,6 +64,21 @@ async def test_a_table_dropped_meanwhile_is_made_again(tmp_path: Path) -> None:
         assert "x.db" in repr(sink)
 
 
+async def test_rows_that_do_not_arrive_are_not_counted(tmp_path: Path) -> None:
+    """A trigger of somebody else's swallows one of a hundred: nothing of the batch is there, and it says why."""
+    async with sqlite.open_database(f"sqlite:///{tmp_path / 'x.db'}") as database:
+        await write(database, batch_of([online("1.2.3.0", SEEN_AT)], "x"))
+        with closing(sqlite3.connect(tmp_path / "x.db")) as other:
+            other.execute(
+                "CREATE TRIGGER swallow BEFORE INSERT ON botnet_communications_x WHEN NEW.ip = '1.2.3.77' "
+                "BEGIN SELECT RAISE(IGNORE); END"
+            )
+            with pytest.raises(RejectedError, match="took 99 of 100 rows") as caught:
+                await write(database, batch_of([online(f"1.2.3.{number}", SEEN_AT) for number in range(101)], "x"))
+            assert not caught.value.certain
+            assert other.execute("SELECT SUM(communication_count) FROM botnet_nodes_x").fetchone() == (1,)
+
+
 async def test_a_number_too_large_for_a_column_is_rejected(tmp_path: Path) -> None:
     """The data is the cause, and says so."""
     async with sqlite.open_database(f"sqlite:///{tmp_path / 'x.db'}") as database:

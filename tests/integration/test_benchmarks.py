@@ -50,7 +50,7 @@ def test_large_in_small(tmp_path: Path) -> None:
     with ground(tmp_path) as where:
         report = large.run(where, Options(records=200, runs=1))
     assert [row[0] for row in report.rows] == ["engine", "floor"]
-    assert len(report.notes) == 1 + 10
+    assert len(report.notes) == 2 + 10
     assert {target.text.split(",")[0] for target in report.targets} == {
         "peak memory of the engine",
         "what the engine keeps",

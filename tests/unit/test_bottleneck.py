@@ -18,9 +18,9 @@ CASES = [
     (Load(workers=WRITING), Knobs(has_one_writer=True), "database", "database-single", "database.url"),
     (Load(workers=WRITING), Knobs(db_batch_size=50), "database", "database-small", "worker.db_batch_size"),
     (Load(workers=WRITING), Knobs(workers=7), "database", "database-busy", "worker.worker_count"),
-    (Load(workers=WRITING), Knobs(workers=8), "database", "database-full", "worker.db_concurrent"),
+    (Load(workers=WRITING), Knobs(workers=8), "database", "database-full", None),
     (Load(workers=WRITING), Knobs(workers=1, most_at_once=2), "database", "database-busy", "worker.worker_count"),
-    (Load(workers=WRITING), Knobs(workers=2, most_at_once=2), "database", "database-full", "worker.db_concurrent"),
+    (Load(workers=WRITING), Knobs(workers=2, most_at_once=2), "database", "database-allowed", "worker.db_concurrent"),
     (Load(workers=ENRICHING), Knobs(), "look-up", "look-up-busy", "worker.enricher_concurrent"),
     (
         Load(workers=ENRICHING, is_cache_full=True, cache_hit_rate=0.3),

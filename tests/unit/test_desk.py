@@ -106,7 +106,7 @@ async def test_workers_that_are_not_needed_do_not_hide_what_limits(autojump_cloc
     await watched.run()
     during = watched.seen[4]
     assert sum(worker.state == "writing" for worker in during.workers) == 3
-    assert (during.limit.case, during.limit.values["workers"]) == ("database-full", 3)
+    assert (during.limit.case, during.limit.values["workers"]) == ("database-allowed", 3)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,9 @@ const CHINESE = {
   "database-small": "工作协程 {percent}% 的时间在写入：数据库每个事务至多提交 {size} 条记录。事务越大越快。",
   "database-busy": "工作协程 {percent}% 的时间在写入：瓶颈是数据库。工作协程多于 {workers} 个可以更充分地利用它，直到它自己饱和。",
   "database-single": "工作协程 {percent}% 的时间在写入：SQLite 文件同一时刻只接受一个事务。MySQL 或 MariaDB 可以同时接受多个。",
-  "database-full": "工作协程 {percent}% 的时间在写入，同时写入 {workers} 个：数据库已到极限，需要更快的机器或磁盘。如果数据库在远处，增加同时写入数会有帮助。",
+  "database-full": "全部 {workers} 个工作协程 {percent}% 的时间在写入：数据库已到极限，需要更快的机器或磁盘。",
+  "database-allowed":
+    "允许同时写入的 {workers} 个工作协程 {percent}% 的时间在写入：瓶颈是数据库。如果数据库在远处或还有空闲核心，增加同时写入数会有帮助；否则需要更快的机器或磁盘。",
   "look-up-cache": "工作协程 {percent}% 的时间在查询地址，而缓存已满，命中率只有 {hits}%。缓存越大，命中越多。",
   "look-up-busy": "工作协程 {percent}% 的时间在查询地址。如果每次查询都要等待，提高并发查询数会有帮助。",
   "queue-settling": "工作协程 {percent}% 的时间在向队列确认出队。批次加大到 {size} 条记录以上，次数就会减少。",
