@@ -6,7 +6,7 @@ afterwards is computed here, from the records alone.
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address
 from itertools import accumulate
@@ -58,9 +58,7 @@ class Corpus:
 
     def write(self, path: Path) -> Path:
         """Write what the collector serves, one JSON object a line; return the path."""
-        with path.open("w") as stream:
-            stream.writelines(line(record) + "\n" for record in self.records)
-        return path
+        return write(self.records, path)
 
 
 def kinds(types: int) -> list[str]:
@@ -88,6 +86,13 @@ def records(size: int, seed: int, *, types: int = 1) -> Iterator[Seen]:
         seen = Seen(TYPES[dice.randrange(types)], ip, moment.strftime("%Y-%m-%d %H:%M:%S"))
         recent[index % 20_000 : index % 20_000 + 1] = [seen]
         yield seen
+
+
+def write(records: Iterable[Seen], path: Path) -> Path:
+    """Write what a collector serves, one JSON object a line; return the path."""
+    with path.open("w") as stream:
+        stream.writelines(line(record) + "\n" for record in records)
+    return path
 
 
 def line(record: Seen) -> str:

@@ -13,21 +13,21 @@ from statistics import median
 
 from attrs import evolve, field, frozen
 
+from adapters.sinks.schema import communications_table, nodes_table
 from benchmarks import corpus
 from benchmarks.corpus import Corpus, Seen
 from benchmarks.engine_run import SOURCE, Setting, engine_in, run_engine, run_in
 from benchmarks.floor import Plan, facts_of, pour, run_floor
 from benchmarks.ground import Ground, MysqlPlace, Options, work_of
-from benchmarks.growth import Kept, report
+from benchmarks.growth import WORKERS, Kept, report
+from benchmarks.memory import MEMORY_MIB
 from benchmarks.processes import Followed, follow
 from benchmarks.report import Report, Target
 from tests.collector.process import collector_process
 
 FACTOR = 100
-WORKERS = 2
 POOL_BYTES = 420
 """Of buffer pool per record."""
-MEMORY_MIB = 150
 FILL_SECONDS = 3_600.0
 
 
@@ -49,8 +49,8 @@ class Sums:
         """Raises AssertionError where rows, addresses or the sum of the counters differ."""
         with place.asking() as ask:
             ((rows, addresses, counted),) = ask(
-                f"SELECT (SELECT COUNT(*) FROM botnet_communications_{kind}), COUNT(*), SUM(communication_count) "
-                f"FROM botnet_nodes_{kind}"
+                f"SELECT (SELECT COUNT(*) FROM {communications_table(kind)}), COUNT(*), SUM(communication_count) "
+                f"FROM {nodes_table(kind)}"
             )
         found, told = (rows, addresses, int(str(counted))), len(self.sightings)
         assert found == (told, len(self.addresses), told), found
@@ -61,7 +61,7 @@ def run(ground: Ground, options: Options) -> Report:
     size, (kind,) = FACTOR * options.records, corpus.kinds(1)
     options, sums, full, empty = evolve(options, database="mysql"), Sums(), Kept(), Kept()
     records = corpus.records(size + 2 * options.runs * options.records, options.seed)
-    file = _write(sums.noting(islice(records, size)), ground.folder / "large.jsonl")
+    file = corpus.write(sums.noting(islice(records, size)), ground.folder / "large.jsonl")
     plan = Plan(WORKERS, in_processes=True)
     with ground.place([kind]) as place:
         assert isinstance(place, MysqlPlace)
@@ -87,12 +87,6 @@ def run(ground: Ground, options: Options) -> Report:
         *_tenths(followed),
     ]
     return evolve(found, name="large", targets=[peak, *found.targets], notes=notes)
-
-
-def _write(records: Iterable[Seen], path: Path) -> Path:
-    with path.open("w") as stream:
-        stream.writelines(corpus.line(record) + "\n" for record in records)
-    return path
 
 
 def _enlarge(place: MysqlPlace, size: int) -> None:
